@@ -1,0 +1,133 @@
+//! A proven credential of a store.
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AuthorizationId, GrantId, InstitutionId, StoreId};
+use crate::platform::Platform;
+use crate::scope::Scopes;
+use crate::shop::ProvenShop;
+
+/// What lets its holder read a shop, in one of the shapes that platforms use.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// The access token of an OAuth flow.
+    AccessToken { access_token: SecretString },
+    /// A token that the seller made in the platform's admin.
+    Token { token: SecretString },
+    /// A key and its secret.
+    KeyPair {
+        api_key: SecretString,
+        api_secret: SecretString,
+    },
+}
+
+/// The credential as text, for sealing alone: it exists between here and the cipher.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum PlainCredential {
+    AccessToken { access_token: String },
+    Token { token: String },
+    KeyPair { api_key: String, api_secret: String },
+}
+
+/// A stored credential that is none of the shapes we write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a credential of a known shape")]
+pub struct UnreadableCredential;
+
+impl Credential {
+    /// The text to seal; [`Credential::from_secret_text`] reads it back.
+    pub fn to_secret_text(&self) -> SecretString {
+        let plain = match self {
+            Self::AccessToken { access_token } => PlainCredential::AccessToken {
+                access_token: access_token.expose_secret().to_owned(),
+            },
+            Self::Token { token } => PlainCredential::Token {
+                token: token.expose_secret().to_owned(),
+            },
+            Self::KeyPair {
+                api_key,
+                api_secret,
+            } => PlainCredential::KeyPair {
+                api_key: api_key.expose_secret().to_owned(),
+                api_secret: api_secret.expose_secret().to_owned(),
+            },
+        };
+        // A struct of strings has no way to fail as JSON.
+        SecretString::from(serde_json::to_string(&plain).unwrap_or_default())
+    }
+
+    pub fn from_secret_text(text: &SecretString) -> Result<Self, UnreadableCredential> {
+        // The parser's own message could quote the credential, so it is dropped here.
+        let plain = serde_json::from_str(text.expose_secret()).map_err(|_| UnreadableCredential)?;
+        Ok(match plain {
+            PlainCredential::AccessToken { access_token } => Self::AccessToken {
+                access_token: access_token.into(),
+            },
+            PlainCredential::Token { token } => Self::Token {
+                token: token.into(),
+            },
+            PlainCredential::KeyPair {
+                api_key,
+                api_secret,
+            } => Self::KeyPair {
+                api_key: api_key.into(),
+                api_secret: api_secret.into(),
+            },
+        })
+    }
+}
+
+/// A proven, sealed credential of a store; the credential itself stays in the storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub id: GrantId,
+    pub store: StoreId,
+    pub institution: InstitutionId,
+    pub authorization: AuthorizationId,
+    pub platform: Platform,
+    pub shop: ProvenShop,
+    /// Where the credential was proven, and the only place where it may be used.
+    pub origin: String,
+    pub scopes: Scopes,
+    /// When the credential ends; `None` where the platform gives it no end.
+    pub expires_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_survives_its_text_and_never_prints() {
+        let pair = Credential::KeyPair {
+            api_key: "ck_1".into(),
+            api_secret: "cs_1".into(),
+        };
+        assert!(!format!("{pair:?}").contains("c_1") && !format!("{pair:?}").contains("cs_1"));
+        let read = Credential::from_secret_text(&pair.to_secret_text());
+        let Ok(Credential::KeyPair {
+            api_key,
+            api_secret,
+        }) = read
+        else {
+            panic!("another shape came back");
+        };
+        assert_eq!(
+            (api_key.expose_secret(), api_secret.expose_secret()),
+            ("ck_1", "cs_1")
+        );
+    }
+
+    #[test]
+    fn a_foreign_text_is_refused_without_being_quoted() {
+        let error = Credential::from_secret_text(&"hunter2".into()).err();
+        assert_eq!(
+            error.map(|error| error.to_string().contains("hunter2")),
+            Some(false)
+        );
+    }
+}
