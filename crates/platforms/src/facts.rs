@@ -1,0 +1,164 @@
+//! What is fixed about a platform: its names, patterns, lifetimes and needs.
+
+use std::time::Duration;
+
+use domain::{AuthType, Platform, ShopLabel, WriteScope};
+use url::Url;
+
+/// How old a signed callback may be: SHOPLINE's own rule, and a sensible one where there is none.
+/// <https://developer.shopline.com/docs/apps/api-instructions-for-use/generate-and-verify-signatures>
+pub(crate) const FRESHNESS: Duration = Duration::from_mins(10);
+
+/// The pattern of one DNS label, which is what every shop label is; `is_label` agrees with it.
+pub(crate) const LABEL_PATTERN: &str = "^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$";
+
+/// What is fixed about a platform.
+#[derive(Debug)]
+pub struct PlatformFacts {
+    pub platform: Platform,
+    /// The name for people.
+    pub name: &'static str,
+    pub auth_types: &'static [AuthType],
+    /// `None` where the platform has no label for its shops.
+    pub seller_id: Option<SellerIdRule>,
+    /// `None` where the platform takes no key.
+    pub key_shape: Option<KeyShape>,
+    pub store_url: StoreUrlRule,
+    /// The platform's own host with `{shop}` for the label; `None` where the store is its own host.
+    pub host: Option<&'static str>,
+    /// The domain of which shop labels are subdomains.
+    pub shop_domain: Option<&'static str>,
+    /// What is asked for, and required, where the operator names no scopes.
+    pub default_scopes: &'static [&'static str],
+    pub write_scope: WriteScope,
+    pub lifetimes: Lifetimes,
+    pub needs_app: AppNeed,
+    /// How old a signed callback may be.
+    pub freshness: Duration,
+}
+
+/// What a platform's `seller_id` looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct SellerIdRule {
+    /// A regular expression that matches the whole text.
+    pub pattern: &'static str,
+    pub example: &'static str,
+    /// Whether the label may also be given as the whole domain below [`PlatformFacts::shop_domain`].
+    pub takes_domain: bool,
+}
+
+/// Which fields of `auth_info` a platform's key has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyShape {
+    /// `token`.
+    Token,
+    /// `api_key` and `api_secret`.
+    KeyPair,
+}
+
+impl KeyShape {
+    /// The name in `platform/list`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::KeyPair => "api_key_secret",
+        }
+    }
+}
+
+/// What a platform's `store_url` looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreUrlRule {
+    /// A regular expression where only the shop's own address counts; `None` takes any http(s) URL.
+    pub pattern: Option<&'static str>,
+    pub example: &'static str,
+}
+
+/// How long what a platform hands out lives; `None` where it has no end or the platform does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    pub access: Option<Duration>,
+    pub code: Option<Duration>,
+}
+
+/// Whether the operator has to register at the platform first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppNeed {
+    Always,
+    Never,
+}
+
+/// A text that is no shop label of the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a shop label of the platform")]
+pub struct NotALabel;
+
+/// A URL that cannot be a store's on the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a store URL of the platform")]
+pub struct NotAStoreUrl;
+
+impl PlatformFacts {
+    /// The label in a `seller_id`, whose whole text must match the platform's pattern.
+    pub fn parse_seller_id(&self, text: &str) -> Result<ShopLabel, NotALabel> {
+        let rule = self.seller_id.as_ref().ok_or(NotALabel)?;
+        if rule.takes_domain
+            && let Some(label) = self.label_in_domain(text)
+        {
+            return Ok(label);
+        }
+        read_label(text).ok_or(NotALabel)
+    }
+
+    /// The label in the URL of a store, where it is the platform's own address of a shop.
+    pub fn label_in_store_url(&self, url: &Url) -> Option<ShopLabel> {
+        self.label_in_domain(url.host_str()?)
+    }
+
+    /// Whether a store of this platform can have that URL.
+    pub fn check_store_url(&self, url: &Url) -> Result<(), NotAStoreUrl> {
+        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        let has_userinfo = !url.username().is_empty() || url.password().is_some();
+        if !is_web || has_userinfo {
+            return Err(NotAStoreUrl);
+        }
+        if self.store_url.pattern.is_some() && !self.is_shops_own_address(url) {
+            return Err(NotAStoreUrl);
+        }
+        Ok(())
+    }
+
+    /// The label in a domain directly below the platform's own.
+    pub(crate) fn label_in_domain(&self, domain: &str) -> Option<ShopLabel> {
+        let domain = domain.to_ascii_lowercase();
+        let label = domain.strip_suffix(self.shop_domain?)?.strip_suffix('.')?;
+        read_label(label)
+    }
+
+    fn is_shops_own_address(&self, url: &Url) -> bool {
+        url.scheme() == "https"
+            && url.port().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && self.label_in_store_url(url).is_some()
+    }
+}
+
+fn read_label(text: &str) -> Option<ShopLabel> {
+    is_label(text).then(|| ShopLabel::from_checked(text))
+}
+
+/// One DNS label (RFC 1123): it becomes a part of host names, so that neither dots nor slashes nor
+/// anything else that could end a host name may get through.
+fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! What each store platform says and expects.
+//!
+//! Every platform is a [`PlatformAdapter`], found by [`adapter()`]; an ability that a platform lacks is
+//! absent there, so that it cannot be called. Each flow has a pure half (build a URL, read a callback,
+//! sign a call, read an answer) that is tried with tables, and a thin asynchronous half that goes out
+//! through [`egress`].
+//!
+//! - A callback is verified on the raw query, and nothing is read out of it before.
+//! - What is built into a host name is a [`domain::ShopLabel`], never a seller's text.
+//! - What a platform answers is told as a [`PlatformFailure`]; its own words stay here, and no URL,
+//!   body or header gets into an error.
+#![warn(clippy::future_not_send)]
+
+mod adapter;
+mod call;
+mod code_flow;
+mod facts;
+mod failure;
+mod genstore;
+mod instant;
+mod jwt;
+mod key_flow;
+#[cfg(test)]
+mod loopback;
+mod proof;
+mod query;
+mod registry;
+mod shopify;
+mod shopline;
+mod signature;
+mod standard;
+mod woocommerce;
+
+pub use adapter::{App, PlatformAdapter};
+pub use code_flow::{
+    AuthorizeRequest, Callback, CallbackAnswer, CallbackError, CodeFlow, ExchangeRequest,
+};
+pub use facts::{
+    AppNeed, KeyShape, Lifetimes, NotALabel, NotAStoreUrl, PlatformFacts, SellerIdRule,
+    StoreUrlRule,
+};
+pub use failure::PlatformFailure;
+pub use key_flow::{KeyFlow, ProveRequest};
+pub use proof::Proof;
+pub use registry::adapter;

@@ -1,0 +1,50 @@
+//! HMAC-SHA256 in hex, which signs everything that these platforms sign.
+
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+
+use crate::query::{RawQuery, SignedForm};
+
+/// How a platform signs the query of a request that it sends through the seller's browser.
+#[derive(Debug)]
+pub(crate) struct QuerySignature {
+    /// The parameter that holds the signature.
+    pub(crate) parameter: &'static str,
+    /// The forms that are tried, the likeliest first.
+    pub(crate) forms: &'static [SignedForm],
+}
+
+impl QuerySignature {
+    /// Which of the secrets signed the query, if any did. Comparisons take the same time for every
+    /// signature.
+    pub(crate) fn signer(&self, query: &RawQuery<'_>, secrets: &[SecretString]) -> Option<usize> {
+        let signature = hex::decode(query.value(self.parameter)?).ok()?;
+        let texts: Vec<String> = self
+            .forms
+            .iter()
+            .filter_map(|&form| query.text_to_sign(form, self.parameter))
+            .collect();
+        secrets.iter().position(|secret| {
+            texts.iter().any(|text| {
+                mac(secret, [text.as_bytes()])
+                    .verify_slice(&signature)
+                    .is_ok()
+            })
+        })
+    }
+}
+
+/// The signature over the parts, one after the other, in lower-case hex.
+pub(crate) fn sign<const N: usize>(secret: &SecretString, parts: [&[u8]; N]) -> String {
+    hex::encode(mac(secret, parts).finalize().into_bytes())
+}
+
+fn mac<const N: usize>(secret: &SecretString, parts: [&[u8]; N]) -> Hmac<Sha256> {
+    let mut mac = Hmac::new_from_slice(secret.expose_secret().as_bytes())
+        .expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac
+}

@@ -1,0 +1,160 @@
+//! The authorization code grant with other words: what most platforms speak.
+
+mod authorize;
+mod callback;
+mod token;
+
+use domain::ProvenShop;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::adapter::{App, PlatformAdapter};
+use crate::call::read_json;
+use crate::code_flow::{AuthorizeRequest, Callback, CallbackError, CodeFlow, ExchangeRequest};
+use crate::facts::PlatformFacts;
+use crate::failure::PlatformFailure;
+use crate::proof::Proof;
+use crate::signature::QuerySignature;
+
+/// A platform whose dialect is told by its words alone.
+#[derive(Debug)]
+pub(crate) struct StandardCodeFlow {
+    pub(crate) facts: &'static PlatformFacts,
+    pub(crate) descriptor: &'static CodeFlowDescriptor,
+}
+
+/// The words of a dialect.
+#[derive(Debug)]
+pub(crate) struct CodeFlowDescriptor {
+    /// The platform's host with `{shop}` for the label.
+    pub(crate) host: &'static str,
+    pub(crate) authorize: AuthorizePage,
+    pub(crate) callback: CallbackWords,
+    pub(crate) signature: QuerySignature,
+    pub(crate) token_call: TokenCall,
+    pub(crate) token_answer: TokenAnswer,
+}
+
+/// The page on which the seller consents.
+#[derive(Debug)]
+pub(crate) struct AuthorizePage {
+    /// Everything between the host and the query. Where the page is routed by its fragment, the query
+    /// comes after that, so the path ends with it.
+    pub(crate) path: &'static str,
+    /// In the order in which the platform's own examples have them.
+    pub(crate) parameters: &'static [(&'static str, AuthorizeValue)],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AuthorizeValue {
+    Literal(&'static str),
+    ClientId,
+    /// Joined by commas.
+    Scopes,
+    RedirectUri,
+    State,
+}
+
+/// What a callback's parameters are called. `code` and `error` are so everywhere.
+#[derive(Debug)]
+pub(crate) struct CallbackWords {
+    /// Our own id, where the callback repeats it.
+    pub(crate) client_id: Option<&'static str>,
+    pub(crate) shop: &'static str,
+    /// The shop's stable number, where the callback names it.
+    pub(crate) shop_id: Option<&'static str>,
+    pub(crate) state: &'static str,
+    pub(crate) timestamp: &'static str,
+}
+
+/// The call that exchanges a code: a POST of a flat JSON object.
+#[derive(Debug)]
+pub(crate) struct TokenCall {
+    pub(crate) path: &'static str,
+    pub(crate) body: &'static [(&'static str, TokenValue)],
+    pub(crate) client_proof: ClientProof,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TokenValue {
+    Literal(&'static str),
+    ClientId,
+    ClientSecret,
+    Code,
+}
+
+/// How the call proves that it is ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ClientProof {
+    /// The secret is one of the body's fields.
+    SecretInBody,
+    /// The headers `appkey`, `timestamp` in milliseconds, and `sign` over the body and the timestamp.
+    SignedHeaders,
+}
+
+/// How the answer to the exchange is read.
+#[derive(Debug)]
+pub(crate) struct TokenAnswer {
+    pub(crate) shape: AnswerShape,
+    pub(crate) access_token: &'static str,
+    /// Scopes joined by commas.
+    pub(crate) scope: &'static str,
+    pub(crate) end: TokenEnd,
+    /// The shop that answered, which must be the callback's.
+    pub(crate) proven_shop:
+        fn(&PlatformFacts, &Value, &Callback) -> Result<ProvenShop, PlatformFailure>,
+    /// What an answer means that is JSON and grants nothing.
+    pub(crate) refusal: fn(StatusCode, &Value) -> PlatformFailure,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AnswerShape {
+    /// The HTTP status says whether it is a grant, and the fields lie on top.
+    Plain,
+    /// `{"code":200,"data":{…}}`: the HTTP status alone says nothing, since refusals come with 200 too.
+    CodeAndData,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TokenEnd {
+    Never,
+    /// The field that tells the end; without it, the `exp` of a token that is a JWT, and else the
+    /// lifetime that the platform documents.
+    Field(&'static str),
+}
+
+impl PlatformAdapter for StandardCodeFlow {
+    fn facts(&self) -> &'static PlatformFacts {
+        self.facts
+    }
+
+    fn code_flow(&self) -> Option<&dyn CodeFlow> {
+        Some(self)
+    }
+}
+
+impl CodeFlow for StandardCodeFlow {
+    fn authorize_url(&self, request: &AuthorizeRequest<'_>) -> String {
+        authorize::url(self.descriptor, request)
+    }
+
+    fn read_callback(&self, raw_query: &str, app: &App) -> Result<Callback, CallbackError> {
+        callback::read(self.facts, self.descriptor, raw_query, app)
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        egress: &'a egress::Client,
+        request: ExchangeRequest<'a>,
+    ) -> BoxFuture<'a, Result<Proof, PlatformFailure>> {
+        async move {
+            let call = self.token_call(&request)?;
+            let answer = call.send(egress, request.timeout).await?;
+            let body = read_json(&answer.body)?;
+            self.read_token_answer(&request, answer.status, &body)
+        }
+        .boxed()
+    }
+}
