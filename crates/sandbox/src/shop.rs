@@ -1,0 +1,129 @@
+//! Dialects and shops.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A platform's way of speaking; its name is the first segment of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// SHOPLINE and its European twin, which speak alike.
+    Shopline,
+    Genstore,
+    Shopify,
+    Woocommerce,
+}
+
+impl Dialect {
+    /// Whether sellers authorize apps on a consent page here; elsewhere they
+    /// paste a token or a key, and the only call is the probe.
+    pub fn has_consent(self) -> bool {
+        match self {
+            Dialect::Shopline | Dialect::Genstore => true,
+            Dialect::Shopify | Dialect::Woocommerce => false,
+        }
+    }
+}
+
+/// A shop's label: the part of its host name that the platform hands out.
+///
+/// Kept in lower case, because host names are compared without case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Shop(String);
+
+/// The label could not be the first label of a host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a shop is 1 to 63 letters, digits and hyphens, and does not start with a hyphen")]
+pub struct InvalidShop;
+
+impl Shop {
+    pub fn label(&self) -> &str {
+        &self.0
+    }
+
+    /// The platform's number for the shop: 13 digits, always the same for one label.
+    pub fn id(&self) -> u64 {
+        const SMALLEST: u64 = 1_000_000_000_000;
+        let digest = Sha256::digest(self.0.as_bytes());
+        let mut head = [0; 8];
+        head.copy_from_slice(&digest[..8]);
+        SMALLEST + u64::from_be_bytes(head) % (9 * SMALLEST)
+    }
+
+    /// What its owner calls it: `demo-shop` is "Demo Shop".
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        for word in self.0.split('-').filter(|word| !word.is_empty()) {
+            if !name.is_empty() {
+                name.push(' ');
+            }
+            let (first, rest) = word.split_at(1);
+            name.push_str(&first.to_ascii_uppercase());
+            name.push_str(rest);
+        }
+        name
+    }
+}
+
+impl FromStr for Shop {
+    type Err = InvalidShop;
+
+    fn from_str(label: &str) -> Result<Self, InvalidShop> {
+        let plain = label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if label.is_empty() || label.len() > 63 || label.starts_with('-') || !plain {
+            return Err(InvalidShop);
+        }
+        Ok(Shop(label.to_ascii_lowercase()))
+    }
+}
+
+impl TryFrom<String> for Shop {
+    type Error = InvalidShop;
+
+    fn try_from(label: String) -> Result<Self, InvalidShop> {
+        label.parse()
+    }
+}
+
+impl fmt::Display for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_checked_and_compared_without_case() {
+        let shop: Shop = "Demo-Shop".parse().unwrap();
+        assert_eq!(shop.label(), "demo-shop");
+        assert_eq!(shop.name(), "Demo Shop");
+        for label in [
+            "",
+            "-demo",
+            "demo.shop",
+            "demo/shop",
+            "démo",
+            "a b",
+            &"x".repeat(64),
+        ] {
+            assert_eq!(label.parse::<Shop>(), Err(InvalidShop), "{label}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_13_digits_and_depends_on_the_label_alone() {
+        let id = |label: &str| label.parse::<Shop>().unwrap().id();
+        assert_eq!(id("demo"), id("DEMO"));
+        assert_ne!(id("demo"), id("demo2"));
+        assert_eq!(id("demo").to_string().len(), 13);
+    }
+}
