@@ -19,6 +19,8 @@ pub struct Authorization {
     pub auth_type: AuthType,
     /// The shop that must answer; `None` where nobody could name it beforehand.
     pub expected_shop: Option<ShopLabel>,
+    /// What the institution asked for, or, after a success, the proven label.
+    pub seller_id: Option<String>,
     /// Where the seller's browser goes afterwards.
     pub redirect_url: Option<String>,
     pub deadline_at: DateTime<Utc>,
@@ -95,8 +97,8 @@ impl Authorization {
     }
 
     /// Ends the attempt well.
-    pub fn succeed(self) -> Result<Self, Ended> {
-        self.end(AuthorizationState::Succeeded)
+    pub fn succeed(self, seller_id: Option<String>) -> Result<Self, Ended> {
+        Self { seller_id, ..self }.end(AuthorizationState::Succeeded)
     }
 
     /// Ends the attempt with the reason that the institution is told.
@@ -144,6 +146,7 @@ mod tests {
             app: None,
             auth_type: AuthType::Url,
             expected_shop: None,
+            seller_id: None,
             redirect_url: None,
             deadline_at: DateTime::UNIX_EPOCH,
             created_at: DateTime::UNIX_EPOCH,
@@ -162,7 +165,7 @@ mod tests {
             },
         ];
         for state in live {
-            assert!(attempt(state.clone()).succeed().is_ok());
+            assert!(attempt(state.clone()).succeed(None).is_ok());
             assert!(attempt(state.clone()).fail(FailReason::UserDenied).is_ok());
             assert!(attempt(state).supersede().is_ok());
         }
@@ -174,7 +177,7 @@ mod tests {
             AuthorizationState::Superseded,
         ];
         for state in ended {
-            assert_eq!(attempt(state.clone()).succeed(), Err(Ended));
+            assert_eq!(attempt(state.clone()).succeed(None), Err(Ended));
             assert_eq!(
                 attempt(state.clone()).fail(FailReason::LinkExpired),
                 Err(Ended)

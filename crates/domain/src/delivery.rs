@@ -83,7 +83,7 @@ pub enum Verdict {
 }
 
 /// The longest wait that an endpoint may ask for by `Retry-After`.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 impl Verdict {
     /// Reads an answer. Redirects are failures: whoever moved must say so in the settings of the endpoint.
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn answers_are_read_by_their_status() {
-        let minute = Some(Duration::from_secs(60));
+        let minute = Some(Duration::from_mins(1));
         for (status, retry_after, verdict) in [
             (200, None, Verdict::Delivered),
             (204, minute, Verdict::Delivered),
@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn nobody_can_ask_for_more_than_a_day() {
-        let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
-        let day = Some(Duration::from_secs(24 * 60 * 60));
+        let year = Some(Duration::from_hours(365 * 24));
+        let day = Some(Duration::from_hours(24));
         assert_eq!(
             Verdict::of_status(503, year),
             Verdict::Retry { not_before: day }

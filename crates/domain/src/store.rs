@@ -187,6 +187,7 @@ impl Store {
     }
 
     /// The store's last change: nothing is authorized any more, and the institution is told.
+    #[must_use]
     pub fn unbind(self) -> Self {
         Self {
             state: StoreState::Unauthorized,
@@ -196,6 +197,7 @@ impl Store {
     }
 
     /// Counts a change that is no event.
+    #[must_use]
     pub fn changed(self) -> Self {
         Self {
             revision: self.revision + 1,

@@ -1,0 +1,49 @@
+//! One HTTP try of a delivery.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::DeliveryId;
+use domain::delivery::AttemptError;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use uuid::Uuid;
+
+use crate::error::StorageError;
+use crate::executor::{Executor, Tx};
+use crate::instant::to_millis;
+use crate::row::attempt;
+
+/// What was sent and what came back.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub id: Uuid,
+    pub delivery: DeliveryId,
+    pub started_at: DateTime<Utc>,
+    pub duration: Duration,
+    pub status_code: Option<u16>,
+    pub error: Option<AttemptError>,
+    /// The `webhook-timestamp` that was sent, in seconds since 1970.
+    pub webhook_timestamp: i64,
+    /// The `webhook-signature` that was sent.
+    pub signature: String,
+    /// The beginning of the answer; for operators alone.
+    pub answer_excerpt: Option<Vec<u8>>,
+}
+
+pub async fn insert_for_worker(tx: &Tx, attempt: &Attempt) -> Result<(), StorageError> {
+    let row = attempt::Model {
+        id: attempt.id,
+        delivery_id: attempt.delivery.uuid(),
+        started_at: to_millis(attempt.started_at),
+        duration_ms: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
+        status_code: attempt.status_code.map(i64::from),
+        error_class: attempt.error.map(|error| error.code().to_owned()),
+        webhook_timestamp: attempt.webhook_timestamp,
+        signature: attempt.signature.clone(),
+        answer_excerpt: attempt.answer_excerpt.clone(),
+    };
+    attempt::Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}

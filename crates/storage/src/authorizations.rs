@@ -1,0 +1,388 @@
+//! Attempts to get a store authorized.
+
+use chrono::{DateTime, Utc};
+use domain::authorization::AuthorizationStatus;
+use domain::{
+    AuthType, Authorization, AuthorizationId, AuthorizationState, FailReason, InstitutionId,
+    LeaseId, Platform, PlatformAppId, ShopLabel, StoreId,
+};
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+};
+
+use crate::error::StorageError;
+use crate::executor::{Executor, Tx};
+use crate::instant::{from_millis, to_millis};
+use crate::row::authorization::{ActiveModel, Column, Entity, Model};
+use crate::sealing::{Fingerprint, Sealed};
+
+/// What an attempt carries beside its public facts.
+#[derive(Debug)]
+pub enum Carried {
+    /// The hash of the single-use state in the link.
+    Link { state_hash: [u8; 32] },
+    /// The credential that the worker proves.
+    Key {
+        credential: Sealed,
+        fingerprint: Fingerprint,
+    },
+}
+
+pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<(), StorageError> {
+    let (state_hash, credential, fingerprint, next_attempt_at) = match carried {
+        Carried::Link { state_hash } => (Some(state_hash.to_vec()), None, None, None),
+        Carried::Key {
+            credential,
+            fingerprint,
+        } => (
+            None,
+            Some(credential.0),
+            Some(fingerprint),
+            Some(to_millis(new.created_at)),
+        ),
+    };
+    let (fingerprint, fingerprint_key_id) = fingerprint
+        .map(|print| (print.value.to_vec(), print.key_id))
+        .unzip();
+    let row = Model {
+        id: new.id.uuid(),
+        store_id: new.store.uuid(),
+        institution_id: new.institution.uuid(),
+        platform: new.platform.code().to_owned(),
+        platform_app_id: new.app.map(PlatformAppId::uuid),
+        auth_type: new.auth_type.code().to_owned(),
+        status: AuthorizationStatus::Pending.code().to_owned(),
+        fail_reason: None,
+        expected_shop: new.expected_shop.as_ref().map(ToString::to_string),
+        seller_id: new.seller_id.clone(),
+        redirect_url: new.redirect_url.clone(),
+        state_hash,
+        credential,
+        fingerprint,
+        fingerprint_key_id,
+        attempts: 0,
+        next_attempt_at,
+        lease_id: None,
+        lease_until: 0,
+        deadline_at: to_millis(new.deadline_at),
+        created_at: to_millis(new.created_at),
+        finished_at: None,
+    };
+    Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(tx.connection())
+        .await?;
+    tx.announce();
+    Ok(())
+}
+
+/// The attempt behind a link. The state is its own proof, so no institution is asked for.
+pub async fn find_by_state(
+    db: &impl Executor,
+    state_hash: [u8; 32],
+) -> Result<Option<Authorization>, StorageError> {
+    let row = Entity::find()
+        .filter(Column::StateHash.eq(state_hash.to_vec()))
+        .one(db.connection())
+        .await?;
+    row.map(Authorization::try_from).transpose()
+}
+
+pub async fn find(
+    db: &impl Executor,
+    institution: InstitutionId,
+    id: AuthorizationId,
+) -> Result<Option<Authorization>, StorageError> {
+    let row = Entity::find_by_id(id.uuid())
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .one(db.connection())
+        .await?;
+    row.map(Authorization::try_from).transpose()
+}
+
+/// The attempt, locked until the transaction ends, so that nobody claims or ends it in between.
+pub async fn find_locked(
+    tx: &Tx,
+    institution: InstitutionId,
+    id: AuthorizationId,
+) -> Result<Option<Authorization>, StorageError> {
+    let row = Entity::find_by_id(id.uuid())
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?;
+    row.map(Authorization::try_from).transpose()
+}
+
+/// Takes the right to spend the callback's code. Exactly one caller gets `true`, ever.
+pub async fn claim(
+    tx: &Tx,
+    id: AuthorizationId,
+    lease: LeaseId,
+    lease_until: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let change = ActiveModel {
+        status: Set(AuthorizationStatus::Exchanging.code().to_owned()),
+        lease_id: Set(Some(lease.uuid())),
+        lease_until: Set(to_millis(lease_until)),
+        ..Default::default()
+    };
+    let touched = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .exec(tx.connection())
+        .await?
+        .rows_affected;
+    Ok(touched == 1)
+}
+
+/// Keeps an exchange that takes long from being taken for a crashed one. `false` when it was taken for
+/// one already.
+pub async fn extend_claim(
+    tx: &Tx,
+    id: AuthorizationId,
+    lease: LeaseId,
+    lease_until: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let change = ActiveModel {
+        lease_until: Set(to_millis(lease_until)),
+        ..Default::default()
+    };
+    let touched = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
+        .filter(Column::LeaseId.eq(lease.uuid()))
+        .exec(tx.connection())
+        .await?
+        .rows_affected;
+    Ok(touched == 1)
+}
+
+/// Writes the end of an attempt that was found in `before`, and erases what it carried. Fails with
+/// [`StorageError::Stale`] if it is no longer in that state.
+pub async fn finish(
+    tx: &Tx,
+    before: &AuthorizationState,
+    ended: &Authorization,
+    finished_at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let reason = match ended.state {
+        AuthorizationState::Failed { reason } => Some(reason.code().to_owned()),
+        AuthorizationState::Pending
+        | AuthorizationState::Exchanging { .. }
+        | AuthorizationState::Succeeded
+        | AuthorizationState::Superseded => None,
+    };
+    let change = ActiveModel {
+        status: Set(ended.status().code().to_owned()),
+        fail_reason: Set(reason),
+        seller_id: Set(ended.seller_id.clone()),
+        credential: Set(None),
+        next_attempt_at: Set(None),
+        finished_at: Set(Some(to_millis(finished_at))),
+        ..Default::default()
+    };
+    let mut query = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(ended.id.uuid()));
+    query = match before {
+        AuthorizationState::Exchanging { lease, .. } => query
+            .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
+            .filter(Column::LeaseId.eq(lease.uuid())),
+        AuthorizationState::Pending
+        | AuthorizationState::Succeeded
+        | AuthorizationState::Failed { .. }
+        | AuthorizationState::Superseded => {
+            query.filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        }
+    };
+    let touched = query.exec(tx.connection()).await?.rows_affected;
+    tx.announce();
+    StorageError::expect_one(touched, "authorizations", ended.id)
+}
+
+/// A KEY attempt whose credential is to be proven now.
+#[derive(Debug)]
+pub struct KeyWork {
+    pub authorization: Authorization,
+    pub credential: Sealed,
+    pub fingerprint: Fingerprint,
+    /// How often it was tried before.
+    pub attempts: usize,
+}
+
+/// Leases KEY attempts that are due, oldest first; nobody else gets them before `lease_until`.
+pub async fn lease_due_keys_for_worker(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    lease: LeaseId,
+    lease_until: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<KeyWork>, StorageError> {
+    let rows = Entity::find()
+        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(Column::AuthType.eq(AuthType::Key.code()))
+        .filter(Column::NextAttemptAt.lte(to_millis(now)))
+        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .order_by_asc(Column::NextAttemptAt)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx.connection())
+        .await?;
+    let change = ActiveModel {
+        lease_id: Set(Some(lease.uuid())),
+        lease_until: Set(to_millis(lease_until)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(tx.connection())
+        .await?;
+    rows.into_iter().map(KeyWork::try_from).collect()
+}
+
+/// Puts a KEY attempt back, to be tried again at `next_attempt_at`. Does nothing if the lease was lost.
+pub async fn reschedule_key(
+    tx: &Tx,
+    id: AuthorizationId,
+    lease: LeaseId,
+    next_attempt_at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let change = ActiveModel {
+        lease_until: Set(0),
+        next_attempt_at: Set(Some(to_millis(next_attempt_at))),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .col_expr(
+            Column::Attempts,
+            sea_orm::sea_query::Expr::col(Column::Attempts).add(1),
+        )
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(Column::LeaseId.eq(lease.uuid()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Attempts that nobody finished in time and nobody is working on.
+pub async fn list_overdue_for_worker(
+    db: &impl Executor,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<Authorization>, StorageError> {
+    Entity::find()
+        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(Column::DeadlineAt.lte(to_millis(now)))
+        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .order_by_asc(Column::DeadlineAt)
+        .limit(limit)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(Authorization::try_from)
+        .collect()
+}
+
+/// Exchanges whose holder has stopped extending its claim: it died, and the code may be spent.
+pub async fn list_interrupted_for_worker(
+    db: &impl Executor,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<Authorization>, StorageError> {
+    Entity::find()
+        .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
+        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .order_by_asc(Column::LeaseUntil)
+        .limit(limit)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(Authorization::try_from)
+        .collect()
+}
+
+impl TryFrom<Model> for Authorization {
+    type Error = StorageError;
+
+    fn try_from(row: Model) -> Result<Self, StorageError> {
+        let id = AuthorizationId::new(row.id);
+        let corrupt = |what| StorageError::corrupt("authorizations", id, what);
+        Ok(Self {
+            id,
+            store: StoreId::new(row.store_id),
+            institution: InstitutionId::new(row.institution_id),
+            platform: row
+                .platform
+                .parse::<Platform>()
+                .map_err(|_| corrupt("platform"))?,
+            app: row.platform_app_id.map(PlatformAppId::new),
+            auth_type: AuthType::from_code(&row.auth_type).ok_or_else(|| corrupt("auth_type"))?,
+            state: read_state(&row)?,
+            expected_shop: row.expected_shop.as_deref().map(ShopLabel::from_checked),
+            seller_id: row.seller_id,
+            redirect_url: row.redirect_url,
+            deadline_at: from_millis(row.deadline_at, "authorizations", id)?,
+            created_at: from_millis(row.created_at, "authorizations", id)?,
+        })
+    }
+}
+
+fn read_state(row: &Model) -> Result<AuthorizationState, StorageError> {
+    let id = AuthorizationId::new(row.id);
+    let corrupt = |what| StorageError::corrupt("authorizations", id, what);
+    let status = AuthorizationStatus::from_code(&row.status).ok_or_else(|| corrupt("status"))?;
+    match status {
+        AuthorizationStatus::Pending => Ok(AuthorizationState::Pending),
+        AuthorizationStatus::Succeeded => Ok(AuthorizationState::Succeeded),
+        AuthorizationStatus::Superseded => Ok(AuthorizationState::Superseded),
+        AuthorizationStatus::Failed => {
+            let reason = row.fail_reason.as_deref().and_then(FailReason::from_code);
+            Ok(AuthorizationState::Failed {
+                reason: reason.ok_or_else(|| corrupt("fail_reason"))?,
+            })
+        }
+        AuthorizationStatus::Exchanging => Ok(AuthorizationState::Exchanging {
+            lease: LeaseId::new(
+                row.lease_id
+                    .ok_or_else(|| corrupt("EXCHANGING without a lease"))?,
+            ),
+            lease_until: from_millis(row.lease_until, "authorizations", id)?,
+        }),
+    }
+}
+
+impl TryFrom<Model> for KeyWork {
+    type Error = StorageError;
+
+    fn try_from(row: Model) -> Result<Self, StorageError> {
+        let id = AuthorizationId::new(row.id);
+        let corrupt = |what| StorageError::corrupt("authorizations", id, what);
+        let credential = row
+            .credential
+            .clone()
+            .ok_or_else(|| corrupt("KEY without credential"))?;
+        let (Some(value), Some(key_id)) = (&row.fingerprint, &row.fingerprint_key_id) else {
+            return Err(corrupt("KEY without fingerprint"));
+        };
+        let fingerprint = Fingerprint {
+            value: value
+                .as_slice()
+                .try_into()
+                .map_err(|_| corrupt("fingerprint"))?,
+            key_id: key_id.clone(),
+        };
+        Ok(Self {
+            credential: Sealed(credential),
+            fingerprint,
+            attempts: usize::try_from(row.attempts).map_err(|_| corrupt("attempts"))?,
+            authorization: Authorization::try_from(row)?,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! The one way to the database: SQLite with a single writer, or PostgreSQL.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use migrations::Migrator;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::watch;
+
+use crate::error::StorageError;
+use crate::executor::{Executor, Tx};
+use crate::wakeup::Wakeup;
+
+/// How long a write waits for another process that is writing to the same SQLite file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a query waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Readers beside the one writer of SQLite.
+const SQLITE_READERS: u32 = 8;
+/// Connections to PostgreSQL for each process.
+const POSTGRES_CONNECTIONS: u32 = 24;
+
+/// A database that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("database_url must start with sqlite:// or postgres://")]
+    Scheme,
+    #[error("database_url is not readable")]
+    Url,
+    #[error("the database cannot be reached: {0}")]
+    Connect(#[source] sqlx::Error),
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[source] DbErr),
+    #[error("the schema is older than this program: run `shopgrant migrate`")]
+    SchemaIsOld,
+}
+
+/// The database of a process. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    wakeup: Wakeup,
+}
+
+impl Storage {
+    /// Connects; a missing SQLite file is created.
+    pub async fn open(database_url: &str) -> Result<Self, OpenError> {
+        if database_url.starts_with("sqlite:") {
+            return Self::open_sqlite(database_url).await;
+        }
+        if database_url.starts_with("postgres://") || database_url.starts_with("postgresql://") {
+            return Self::open_postgres(database_url).await;
+        }
+        Err(OpenError::Scheme)
+    }
+
+    async fn open_sqlite(database_url: &str) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::from_str(database_url)
+            .map_err(|_| OpenError::Url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await
+            .map_err(OpenError::Connect)?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await
+            .map_err(OpenError::Connect)?;
+        Ok(Self {
+            wakeup: Wakeup::sqlite(reader.clone()),
+            reader: reader.into(),
+            writer: writer.into(),
+        })
+    }
+
+    async fn open_postgres(database_url: &str) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(database_url)
+            .map_err(|_| OpenError::Url)?
+            .application_name("shopgrant")
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(OpenError::Connect)?;
+        let wakeup = Wakeup::postgres(pool.clone());
+        let connection = DatabaseConnection::from(pool);
+        Ok(Self {
+            reader: connection.clone(),
+            writer: connection,
+            wakeup,
+        })
+    }
+
+    /// Brings the schema up to date, all of it or nothing. One process does it at a time; the others wait
+    /// and find it done.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        self.migrate_alone().await.map_err(OpenError::Migrate)
+    }
+
+    async fn migrate_alone(&self) -> Result<(), DbErr> {
+        // On SQLite the transaction itself keeps other processes out.
+        let transaction = self.begin().await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            transaction
+                .execute_unprepared("SELECT pg_advisory_xact_lock(7306086990613016403)")
+                .await?;
+        }
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
+    }
+
+    /// Fails if the schema lacks a step that this program needs; changes nothing.
+    pub async fn check_schema(&self) -> Result<(), OpenError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.reader)
+            .await
+            .map_err(OpenError::Migrate)?;
+        if pending.is_empty() {
+            Ok(())
+        } else {
+            Err(OpenError::SchemaIsOld)
+        }
+    }
+
+    /// Whether the database answers a query now.
+    pub async fn check_alive(&self) -> Result<(), StorageError> {
+        self.reader.ping().await?;
+        Ok(())
+    }
+
+    /// Runs `work` in a transaction: committed when it returns `Ok`, rolled back when it returns `Err`
+    /// or is dropped. On SQLite the transactions of a process follow one another on its one writing
+    /// connection.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send,
+        E: From<StorageError> + Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Result<T, E> + Send,
+    {
+        let tx = Tx::new(self.begin().await.map_err(StorageError::from)?);
+        // An error drops the transaction, which rolls it back.
+        let value = work(&tx).await?;
+        let has_news = tx.has_news();
+        if has_news {
+            self.wakeup
+                .notify_on_commit(&tx)
+                .await
+                .map_err(StorageError::from)?;
+        }
+        tx.transaction.commit().await.map_err(StorageError::from)?;
+        if has_news {
+            self.wakeup.committed();
+        }
+        Ok(value)
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        // BEGIN IMMEDIATE: a transaction that starts by reading must not find out only at its first
+        // write that another process has the write lock, since SQLite cannot make it wait then.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Changes when a transaction that left something to do, or that ended something others wait for,
+    /// was committed, by any process. It is a hint, and may change without need. Subscribe before
+    /// looking, so that nothing slips in between.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.wakeup.subscribe()
+    }
+
+    /// Watches for the commits of other processes until it is dropped; each process runs one.
+    pub async fn watch_other_processes(&self) -> StorageError {
+        self.wakeup.watch_other_processes().await.into()
+    }
+}
+
+impl Executor for Storage {
+    type Connection = DatabaseConnection;
+
+    fn connection(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_foreign_scheme_is_refused() {
+        let error = Storage::open("mysql://localhost/x").await.err();
+        assert!(matches!(error, Some(OpenError::Scheme)));
+    }
+}

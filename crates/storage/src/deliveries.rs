@@ -1,0 +1,253 @@
+//! One event for one endpoint: when it is tried next, and how it ended.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::delivery::DeliveryStatus;
+use domain::endpoint::{Endpoint, EndpointStatus};
+use domain::{DeliveryId, EndpointId, EventId, InstitutionId, LeaseId};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict, Query, SelectStatement};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+};
+use uuid::Uuid;
+
+use crate::error::StorageError;
+use crate::executor::{Executor, Tx};
+use crate::instant::to_millis;
+use crate::row::delivery::{ActiveModel, Column, Entity, Model};
+use crate::row::{endpoint, outbox};
+use crate::sealing::Sealed;
+
+/// A delivery that is due at once.
+#[derive(Clone, Copy, Debug)]
+pub struct NewDelivery {
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub endpoint: EndpointId,
+    pub institution: InstitutionId,
+}
+
+pub async fn insert_for_worker(
+    tx: &Tx,
+    new: &[NewDelivery],
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let rows = new.iter().map(|delivery| {
+        Model {
+            id: delivery.id.uuid(),
+            event_id: delivery.event.uuid(),
+            endpoint_id: delivery.endpoint.uuid(),
+            institution_id: delivery.institution.uuid(),
+            status: DeliveryStatus::Pending.code().to_owned(),
+            attempts: 0,
+            next_attempt_at: to_millis(now),
+            lease_id: None,
+            lease_until: 0,
+            created_at: to_millis(now),
+            finished_at: None,
+        }
+        .into_active_model()
+        .reset_all()
+    });
+    Entity::insert_many(rows)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    tx.announce();
+    Ok(())
+}
+
+/// A delivery to try now.
+#[derive(Clone, Debug)]
+pub struct DueDelivery {
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub payload: Vec<u8>,
+    pub endpoint: Endpoint,
+    pub secret: Sealed,
+    /// How often it was tried before.
+    pub attempts: usize,
+}
+
+/// Leases deliveries that are due, the longest due first; nobody else gets them before `lease_until`.
+/// No endpoint gets more than `per_endpoint` of them, and `busy` endpoints, which have as many attempts
+/// under way as they may, get none.
+pub async fn lease_for_worker(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    lease: LeaseId,
+    lease_until: DateTime<Utc>,
+    busy: &[EndpointId],
+    per_endpoint: usize,
+    limit: u64,
+) -> Result<Vec<DueDelivery>, StorageError> {
+    let mut rows = Entity::find()
+        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .filter(Column::NextAttemptAt.lte(to_millis(now)))
+        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .filter(Column::EndpointId.is_not_in(busy.iter().map(|id| id.uuid())))
+        .filter(Column::EndpointId.in_subquery(open_endpoints()))
+        .order_by_asc(Column::NextAttemptAt)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx.connection())
+        .await?;
+    let mut taken: HashMap<Uuid, usize> = HashMap::new();
+    rows.retain(|row| {
+        let taken = taken.entry(row.endpoint_id).or_default();
+        *taken += 1;
+        *taken <= per_endpoint
+    });
+    let change = ActiveModel {
+        lease_id: Set(Some(lease.uuid())),
+        lease_until: Set(to_millis(lease_until)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(tx.connection())
+        .await?;
+    attach(tx, rows).await
+}
+
+/// The endpoints to which anything is sent.
+fn open_endpoints() -> SelectStatement {
+    Query::select()
+        .column(endpoint::Column::Id)
+        .from(endpoint::Entity)
+        .and_where(endpoint::Column::DeletedAt.is_null())
+        .and_where(endpoint::Column::Status.ne(EndpointStatus::Disabled.code()))
+        .to_owned()
+}
+
+/// Reads the events and endpoints of the leased rows, each once.
+async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageError> {
+    let payloads: HashMap<Uuid, Vec<u8>> = outbox::Entity::find()
+        .select_only()
+        .column(outbox::Column::Id)
+        .column(outbox::Column::Payload)
+        .filter(outbox::Column::Id.is_in(rows.iter().map(|row| row.event_id)))
+        .into_tuple::<(Uuid, Vec<u8>)>()
+        .all(tx.connection())
+        .await?
+        .into_iter()
+        .collect();
+    let endpoints: HashMap<Uuid, endpoint::Model> = endpoint::Entity::find()
+        .filter(endpoint::Column::Id.is_in(rows.iter().map(|row| row.endpoint_id)))
+        .all(tx.connection())
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    rows.into_iter()
+        .map(|row| {
+            let id = DeliveryId::new(row.id);
+            let corrupt = |what| StorageError::corrupt("deliveries", id, what);
+            let endpoint = endpoints
+                .get(&row.endpoint_id)
+                .ok_or_else(|| corrupt("no endpoint"))?
+                .clone();
+            Ok(DueDelivery {
+                id,
+                event: EventId::new(row.event_id),
+                payload: payloads
+                    .get(&row.event_id)
+                    .ok_or_else(|| corrupt("no event"))?
+                    .clone(),
+                secret: Sealed(endpoint.secret.clone()),
+                endpoint: Endpoint::try_from(endpoint)?,
+                attempts: usize::try_from(row.attempts).map_err(|_| corrupt("attempts"))?,
+            })
+        })
+        .collect()
+}
+
+/// How a leased delivery goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum Next {
+    Try { at: DateTime<Utc> },
+    End(DeliveryStatus),
+}
+
+/// Counts an attempt and writes how the delivery goes on. `false` when the lease was lost: then
+/// somebody else tries it, and this attempt stands only in the record.
+pub async fn count_attempt_for_worker(
+    tx: &Tx,
+    id: DeliveryId,
+    lease: LeaseId,
+    next: Next,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let change = match next {
+        Next::Try { at } => ActiveModel {
+            next_attempt_at: Set(to_millis(at)),
+            lease_until: Set(0),
+            ..Default::default()
+        },
+        Next::End(status) => ActiveModel {
+            status: Set(status.code().to_owned()),
+            finished_at: Set(Some(to_millis(now))),
+            lease_until: Set(0),
+            ..Default::default()
+        },
+    };
+    let touched = Entity::update_many()
+        .set(change)
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::LeaseId.eq(lease.uuid()))
+        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .exec(tx.connection())
+        .await?
+        .rows_affected;
+    tx.announce();
+    Ok(touched == 1)
+}
+
+/// Ends what was still to be delivered to an endpoint that is deleted.
+pub async fn abandon(
+    tx: &Tx,
+    institution: InstitutionId,
+    endpoint: EndpointId,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let change = ActiveModel {
+        status: Set(DeliveryStatus::Abandoned.code().to_owned()),
+        finished_at: Set(Some(to_millis(now))),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::EndpointId.eq(endpoint.uuid()))
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Whether any delivery is due; asked before a transaction is opened for it.
+pub async fn has_due_for_worker(
+    db: &impl Executor,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let due: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .filter(Column::NextAttemptAt.lte(to_millis(now)))
+        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .filter(Column::EndpointId.in_subquery(open_endpoints()))
+        .limit(1)
+        .into_tuple()
+        .one(db.connection())
+        .await?;
+    Ok(due.is_some())
+}

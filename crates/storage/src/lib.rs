@@ -1,0 +1,33 @@
+//! Rows, queries, outbox and inbox, leases, sealing of secrets at rest.
+//!
+//! Functions, not repositories: `stores::find(&storage, institution, id)`. Domain types go in and come
+//! out. Every function that works for an institution takes it; the others are named `…_for_worker`.
+//! Time comes from the caller.
+#![warn(clippy::future_not_send)]
+
+pub mod access_tokens;
+pub mod attempts;
+pub mod authorizations;
+pub mod claims;
+pub mod clients;
+pub mod database;
+pub mod deliveries;
+pub mod endpoints;
+mod error;
+mod executor;
+pub mod grants;
+pub mod idempotency;
+mod instant;
+pub mod institutions;
+pub mod nonces;
+pub mod outbox;
+pub mod platform_apps;
+pub mod retention;
+mod row;
+pub mod sealing;
+pub mod stores;
+mod wakeup;
+
+pub use database::{OpenError, Storage};
+pub use error::StorageError;
+pub use executor::{Executor, Tx};

@@ -1,0 +1,18 @@
+//! The tables as sea-orm sees them. Nothing of this leaves the crate.
+
+pub(crate) mod access_token;
+pub(crate) mod attempt;
+pub(crate) mod authorization;
+pub(crate) mod claim;
+pub(crate) mod client;
+pub(crate) mod counter;
+pub(crate) mod delivery;
+pub(crate) mod endpoint;
+pub(crate) mod grant;
+pub(crate) mod idempotency_key;
+pub(crate) mod institution;
+pub(crate) mod institution_key;
+pub(crate) mod nonce;
+pub(crate) mod outbox;
+pub(crate) mod platform_app;
+pub(crate) mod store;

@@ -1,0 +1,148 @@
+//! A row that we would not have written is named, and never guessed at.
+
+use std::fmt;
+
+use domain::{AuthType, Platform, PlatformAppId};
+use storage::platform_apps::PlatformApp;
+use storage::sealing::Place;
+use storage::stores::StoreFilter;
+use storage::{
+    Storage, StorageError, authorizations, clients, endpoints, institutions, outbox, platform_apps,
+    stores,
+};
+use uuid::Uuid;
+
+use crate::database::{TestDatabase, execute};
+use crate::world::{
+    ALPHA, append, at, attempt, attempt_id, begin, client, endpoint, endpoint_id, event, event_id,
+    hash, lease, link, sealed, settle_stores, store_id,
+};
+
+on_both! {
+    a_corrupt_row_is_named_by_table_and_id,
+    a_corrupt_event_is_named_to_its_worker,
+}
+
+/// Beyond every instant that can be written down.
+const NEVER: &str = "9223372036854775807";
+
+async fn corrupt(storage: &Storage, change: &str) {
+    execute(storage, &format!("UPDATE {change}"))
+        .await
+        .expect("no constraint forbids it");
+}
+
+#[track_caller]
+fn assert_corrupt<T: fmt::Debug>(
+    result: Result<T, StorageError>,
+    table: &str,
+    id: impl fmt::Display,
+    what: &str,
+) {
+    let Err(StorageError::Corrupt {
+        table: found_table,
+        id: found_id,
+        what: found,
+    }) = result
+    else {
+        panic!("{table}: {result:?}");
+    };
+    assert_eq!(
+        (found_table, found_id, found),
+        (table, id.to_string(), what)
+    );
+}
+
+async fn a_corrupt_row_is_named_by_table_and_id(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    begin(&storage, &attempt(1, AuthType::Url), link(1)).await;
+    let app = PlatformApp {
+        id: PlatformAppId::new(Uuid::from_u128(1)),
+        platform: Platform::Shopline,
+        institution: None,
+        client_id: "client".to_owned(),
+        secret: None,
+        scopes: Vec::new(),
+        host: None,
+    };
+    let secret = sealed(Place::EndpointSecret(endpoint_id(1)), "whsec_1");
+    storage
+        .write(async |tx| {
+            platform_apps::insert(tx, &app, at(0)).await?;
+            endpoints::insert(tx, &endpoint(1, ALPHA), secret).await
+        })
+        .await
+        .unwrap();
+
+    corrupt(&storage, "institutions SET redirect_origins = '{'").await;
+    let found = institutions::find(&storage, ALPHA).await;
+    assert_corrupt(found, "institutions", ALPHA, "redirect_origins");
+
+    let id = client(ALPHA).id;
+    corrupt(&storage, &format!("clients SET created_at = {NEVER}")).await;
+    let found = clients::find(&storage, ALPHA, id).await;
+    assert_corrupt(found, "clients", id, "an instant is out of range");
+
+    corrupt(&storage, "platform_apps SET scopes = '[1]'").await;
+    let found = platform_apps::find_by_id(&storage, app.id).await;
+    assert_corrupt(found, "platform_apps", app.id, "scopes");
+    corrupt(&storage, "platform_apps SET platform = 'EBAY'").await;
+    let found = platform_apps::list(&storage).await;
+    assert_corrupt(found, "platform_apps", app.id, "platform");
+
+    corrupt(&storage, "endpoints SET event_types = '[\"store.lost\"]'").await;
+    let found = endpoints::list(&storage, ALPHA).await;
+    assert_corrupt(found, "endpoints", endpoint_id(1), "event_types");
+
+    let id = attempt_id(1);
+    let finished = "status = 'FAILED', finished_at = 1";
+    let change = format!("authorizations SET {finished}, fail_reason = 'BAD_LUCK'");
+    corrupt(&storage, &change).await;
+    let found = authorizations::find(&storage, ALPHA, id).await;
+    assert_corrupt(found, "authorizations", id, "fail_reason");
+    corrupt(&storage, "authorizations SET platform = 'EBAY'").await;
+    let found = authorizations::find_by_state(&storage, hash(1)).await;
+    assert_corrupt(found, "authorizations", id, "platform");
+
+    corrupt_stores(&storage).await;
+}
+
+async fn corrupt_stores(storage: &Storage) {
+    let id = store_id(1);
+    let failed = "auth_status = 'FAILED', auth_fail_reason = 'BAD_LUCK'";
+    corrupt(storage, &format!("stores SET {failed}")).await;
+    let found = stores::find(storage, ALPHA, id).await;
+    assert_corrupt(found, "stores", id, "auth_fail_reason");
+
+    let success = "auth_status = 'SUCCESS', auth_fail_reason = NULL, grant_id = id,
+         shop_identity = '9001', authorized_at = 1, scopes = 'all'";
+    corrupt(storage, &format!("stores SET {success}")).await;
+    let found = storage
+        .write(async |tx| stores::find_locked(tx, ALPHA, id).await)
+        .await;
+    assert_corrupt(found, "stores", id, "scopes");
+
+    corrupt(storage, "stores SET platform = 'EBAY'").await;
+    let found = stores::list(storage, ALPHA, StoreFilter::default(), 10).await;
+    assert_corrupt(found, "stores", id, "platform");
+}
+
+async fn a_corrupt_event_is_named_to_its_worker(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    append(&storage, &[event(1, ALPHA)]).await;
+    let lease_one = async || {
+        storage
+            .write(async |tx| outbox::lease_for_worker(tx, at(0), lease(1), at(60), 1).await)
+            .await
+    };
+    corrupt(&storage, "outbox SET sequence = 1").await;
+    assert_corrupt(lease_one().await, "outbox", event_id(1), "half of a store");
+    corrupt(
+        &storage,
+        "outbox SET sequence = NULL, event_type = 'store.lost'",
+    )
+    .await;
+    assert_corrupt(lease_one().await, "outbox", event_id(1), "event_type");
+}
