@@ -1,0 +1,130 @@
+//! What every use case works with.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use messaging::EventBus;
+use storage::Storage;
+use storage::sealing::{Keyring, SealNonce};
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+use uuid::{Builder, Uuid};
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::internal::Internal;
+use crate::options::Options;
+
+/// The use cases and workers of one process. Clones are the same broker.
+#[derive(Clone)]
+pub struct Broker {
+    inner: Arc<Inner>,
+}
+
+/// What a broker is made of.
+pub struct Parts {
+    pub storage: Storage,
+    pub keyring: Keyring,
+    pub egress: egress::Client,
+    pub bus: Arc<dyn EventBus>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub options: Options,
+}
+
+struct Inner {
+    parts: Parts,
+    /// The last id that was handed out.
+    last_id: Mutex<Uuid>,
+    /// Exchanges and deliveries under way, which outlive the request or the loop that began them.
+    tasks: TaskTracker,
+    /// Wakes the delivery loop of this process for deliveries that it made due itself.
+    deliveries_due: Notify,
+}
+
+impl Broker {
+    pub fn new(parts: Parts) -> Self {
+        let inner = Inner {
+            parts,
+            last_id: Mutex::new(Uuid::nil()),
+            tasks: TaskTracker::new(),
+            deliveries_due: Notify::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The time, to the millisecond, which is as fine as it is stored.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.inner.parts.clock.now().trunc_subsecs(3)
+    }
+
+    /// Whether the database answers.
+    pub async fn check_alive(&self) -> Result<(), Internal> {
+        Ok(self.storage().check_alive().await?)
+    }
+
+    /// Ends when the exchanges under way have ended; new ones can still begin, so stop the server first.
+    pub async fn shut_down(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.inner.parts.storage
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.inner.parts.keyring
+    }
+
+    pub(crate) fn egress(&self) -> &egress::Client {
+        &self.inner.parts.egress
+    }
+
+    pub(crate) fn bus(&self) -> &dyn EventBus {
+        &*self.inner.parts.bus
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.inner.parts.options
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    pub(crate) fn deliveries_due(&self) -> &Notify {
+        &self.inner.deliveries_due
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.inner.parts.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn seal_nonce(&self) -> SealNonce {
+        self.random()
+    }
+
+    /// A number in 0.0..1.0, for jitter.
+    pub(crate) fn chance(&self) -> f64 {
+        f64::from(u32::from_be_bytes(self.random())) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// A new `UUIDv7`, larger than every one before it in this process: two events of one store that are
+    /// made in one millisecond keep their order.
+    pub(crate) fn next_id(&self) -> Uuid {
+        let millis = u64::try_from(self.now().timestamp_millis()).unwrap_or_default();
+        let drawn = Builder::from_unix_timestamp_millis(millis, &self.random()).into_uuid();
+        let mut last = self
+            .inner
+            .last_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = drawn.max(Uuid::from_u128(last.as_u128().wrapping_add(1)));
+        *last
+    }
+}

@@ -1,0 +1,392 @@
+//! The seller comes back from the platform: verify, claim, exchange, commit, show.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    AuthStatus, Authorization, AuthorizationState, ClientId, FailReason, LeaseId, Platform,
+    PlatformAppId, StoreId,
+};
+use platforms::{
+    App, Callback as PlatformCallback, CallbackAnswer, CodeFlow, ExchangeRequest, PlatformFailure,
+    Proof, adapter,
+};
+use secrecy::{ExposeSecret, SecretString};
+use storage::platform_apps::{self, PlatformApp};
+use storage::{StorageError, Tx, authorizations, stores};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::Broker;
+use crate::crash_point::CrashPoint;
+use crate::finish_authorization::{Attempt, Ending, Fence};
+use crate::internal::Internal;
+use crate::key_proof::judge;
+use crate::query_store::LOOK_AGAIN;
+use crate::secret_text::sha256;
+use crate::start_authorization::OUR_PARAMETERS;
+
+/// How long a platform has to exchange a code, while the seller's browser waits.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a claim holds without being extended. After a crash it is told as INTERRUPTED when this is
+/// over, so it is short; the exchange extends it well before.
+const CLAIM_LIFE: Duration = Duration::from_secs(6);
+const EXTEND_EVERY: Duration = Duration::from_secs(2);
+/// How long a repeated callback waits for the outcome of the first.
+const REPEAT_WAIT: Duration = Duration::from_secs(12);
+
+/// What the platform's redirect brought.
+#[derive(Clone, Copy)]
+pub struct Callback<'a> {
+    pub platform: Platform,
+    /// The institution's own app, where the path names one.
+    pub app: Option<PlatformAppId>,
+    /// The query as it was received, byte for byte.
+    pub raw_query: &'a str,
+}
+
+/// What became of the attempt, for the seller's eyes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub platform_name: &'static str,
+    pub client_id: ClientId,
+    pub store_id: StoreId,
+    pub seller_id: Option<String>,
+    /// PROCESSING only where the first of two equal callbacks is still waiting for the platform.
+    pub auth_status: AuthStatus,
+    pub fail_reason: Option<FailReason>,
+}
+
+/// An outcome, and where the browser goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub outcome: Outcome,
+    /// The institution's own page with the outcome in its query; `None` shows ours.
+    pub redirect_to: Option<String>,
+}
+
+/// A callback that changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackRefused {
+    /// Unknown, forged, too old, superseded: whoever sent it learns nothing about which.
+    #[error("unknown link")]
+    Unknown,
+    #[error(transparent)]
+    Internal(#[from] Internal),
+}
+
+impl From<StorageError> for CallbackRefused {
+    fn from(error: StorageError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// A callback that its platform signed, and the attempt that it answers.
+struct Verified {
+    flow: &'static dyn CodeFlow,
+    app: App,
+    callback: PlatformCallback,
+    authorization: Authorization,
+}
+
+impl Broker {
+    /// Ends the attempt that the callback answers, or shows how it ended if it comes again. The exchange
+    /// goes on to its end even when the browser does not wait for it.
+    pub async fn complete_callback(
+        &self,
+        callback: Callback<'_>,
+    ) -> Result<Shown, CallbackRefused> {
+        let verified = self.verify(callback).await?;
+        let id = Attempt::of(&verified.authorization);
+        let now = self.now();
+        match verified.authorization.state {
+            AuthorizationState::Superseded => return Err(CallbackRefused::Unknown),
+            AuthorizationState::Exchanging { .. }
+            | AuthorizationState::Succeeded
+            | AuthorizationState::Failed { .. } => {}
+            AuthorizationState::Pending if verified.authorization.deadline_at <= now => {
+                let expired = Ending::Failed(verified.authorization.reason_past_deadline());
+                self.finish_authorization(id, Fence::Unclaimed, expired)
+                    .await?;
+            }
+            AuthorizationState::Pending => self.answer(verified, now).await?,
+        }
+        self.show(id).await
+    }
+
+    /// The bytes first: nothing of the query counts before its signature does.
+    async fn verify(&self, callback: Callback<'_>) -> Result<Verified, CallbackRefused> {
+        let flow = adapter(callback.platform)
+            .code_flow()
+            .ok_or(CallbackRefused::Unknown)?;
+        let found = self
+            .app_of_path(callback)
+            .await?
+            .ok_or(CallbackRefused::Unknown)?;
+        let app = self.open_app(&found)?;
+        let read = flow
+            .read_callback(callback.raw_query, &app)
+            .map_err(|_| CallbackRefused::Unknown)?;
+        let state_hash = sha256(read.state.expose_secret());
+        let authorization = authorizations::find_by_state(self.storage(), state_hash)
+            .await?
+            .filter(|known| known.platform == callback.platform && known.app == Some(found.id))
+            .ok_or(CallbackRefused::Unknown)?;
+        Ok(Verified {
+            flow,
+            app,
+            callback: read,
+            authorization,
+        })
+    }
+
+    async fn app_of_path(
+        &self,
+        callback: Callback<'_>,
+    ) -> Result<Option<PlatformApp>, StorageError> {
+        match callback.app {
+            None => platform_apps::find(self.storage(), callback.platform, None).await,
+            Some(id) => {
+                let found = platform_apps::find_by_id(self.storage(), id).await?;
+                Ok(found.filter(|app| app.platform == callback.platform))
+            }
+        }
+    }
+
+    /// The first callback of an attempt. How old it is counts only now: the seller may reload the page
+    /// tomorrow and still see the outcome.
+    async fn answer(&self, verified: Verified, now: DateTime<Utc>) -> Result<(), CallbackRefused> {
+        let freshness = adapter(verified.authorization.platform).facts().freshness;
+        if (now - verified.callback.signed_at).abs() > chrono_duration(freshness) {
+            return Err(CallbackRefused::Unknown);
+        }
+        let attempt = Attempt::of(&verified.authorization);
+        let code = match &verified.callback.answer {
+            CallbackAnswer::Failed(reason) => {
+                let ending = Ending::Failed(*reason);
+                self.finish_authorization(attempt, Fence::Unclaimed, ending)
+                    .await?;
+                return Ok(());
+            }
+            CallbackAnswer::Code(code) => code.clone(),
+        };
+        // Another shop consented than the one that was asked for: its code stays unspent.
+        let expected = verified.authorization.expected_shop.as_ref();
+        if expected.is_some_and(|expected| *expected != verified.callback.shop) {
+            let ending = Ending::Failed(FailReason::SellerMismatch);
+            self.finish_authorization(attempt, Fence::Unclaimed, ending)
+                .await?;
+            return Ok(());
+        }
+        let lease = LeaseId::new(self.next_id());
+        let claimed = self
+            .storage()
+            .write(async |tx: &Tx| {
+                authorizations::claim(tx, attempt.id, lease, now + CLAIM_LIFE).await
+            })
+            .await?;
+        if !claimed {
+            return Ok(());
+        }
+        self.reach(CrashPoint::Claimed);
+        let broker = self.clone();
+        let exchange = self
+            .tasks()
+            .spawn(async move { broker.exchange_and_finish(verified, code, lease).await });
+        exchange.await.map_err(Internal::new)??;
+        Ok(())
+    }
+
+    async fn exchange_and_finish(
+        &self,
+        verified: Verified,
+        code: SecretString,
+        lease: LeaseId,
+    ) -> Result<(), Internal> {
+        let attempt = Attempt::of(&verified.authorization);
+        let exchanged = self.exchange_holding(&verified, &code, lease).await?;
+        self.reach(CrashPoint::Exchanged);
+        let ending = match exchanged {
+            Ok(proof) => judge(&verified.authorization, &verified.app.scopes, proof, None),
+            Err(failure) => {
+                tracing::warn!(
+                    store.id = %attempt.store, platform = %verified.authorization.platform,
+                    reason = %failure.reason(), "the code could not be exchanged: {failure}"
+                );
+                Ending::Failed(failure.reason())
+            }
+        };
+        self.finish_authorization(attempt, Fence::HeldBy(lease), ending)
+            .await?;
+        Ok(())
+    }
+
+    /// Exchanges the code while extending the claim, so that a slow platform is not taken for a crash.
+    async fn exchange_holding(
+        &self,
+        verified: &Verified,
+        code: &SecretString,
+        lease: LeaseId,
+    ) -> Result<Result<Proof, PlatformFailure>, Internal> {
+        let mut exchange = std::pin::pin!(self.exchange(verified, code));
+        loop {
+            match tokio::time::timeout(EXTEND_EVERY, &mut exchange).await {
+                Ok(exchanged) => return Ok(exchanged),
+                Err(_elapsed) => {
+                    let (id, until) = (verified.authorization.id, self.now() + CLAIM_LIFE);
+                    self.storage()
+                        .write(async |tx: &Tx| {
+                            authorizations::extend_claim(tx, id, lease, until).await
+                        })
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// Spends the code. It is tried again only where nothing was sent, and within the same limit.
+    async fn exchange(
+        &self,
+        verified: &Verified,
+        code: &SecretString,
+    ) -> Result<Proof, PlatformFailure> {
+        let give_up = Instant::now() + EXCHANGE_LIMIT;
+        let request = |timeout| ExchangeRequest {
+            app: &verified.app,
+            callback: &verified.callback,
+            code,
+            timeout,
+            now: self.now(),
+        };
+        match verified
+            .flow
+            .exchange(self.egress(), request(EXCHANGE_LIMIT))
+            .await
+        {
+            Err(PlatformFailure::ConnectFailed) => {
+                let left = give_up.saturating_duration_since(Instant::now());
+                verified.flow.exchange(self.egress(), request(left)).await
+            }
+            exchanged => exchanged,
+        }
+    }
+
+    /// How the attempt ended, as it is committed; waits for whoever is still exchanging.
+    async fn show(&self, attempt: Attempt) -> Result<Shown, CallbackRefused> {
+        let give_up = Instant::now() + REPEAT_WAIT;
+        let mut commits = self.storage().commits();
+        loop {
+            let found =
+                authorizations::find(self.storage(), attempt.institution, attempt.id).await?;
+            let authorization = found.ok_or(CallbackRefused::Unknown)?;
+            let left = give_up.saturating_duration_since(Instant::now());
+            match authorization.state {
+                AuthorizationState::Pending | AuthorizationState::Exchanging { .. }
+                    if !left.is_zero() =>
+                {
+                    tokio::time::timeout(left.min(LOOK_AGAIN), commits.changed())
+                        .await
+                        .ok();
+                }
+                AuthorizationState::Superseded => return Err(CallbackRefused::Unknown),
+                AuthorizationState::Pending
+                | AuthorizationState::Exchanging { .. }
+                | AuthorizationState::Succeeded
+                | AuthorizationState::Failed { .. } => return self.shown(authorization).await,
+            }
+        }
+    }
+
+    async fn shown(&self, authorization: Authorization) -> Result<Shown, CallbackRefused> {
+        let store = stores::find(
+            self.storage(),
+            authorization.institution,
+            authorization.store,
+        )
+        .await?;
+        let store = store.ok_or(CallbackRefused::Unknown)?;
+        let (auth_status, fail_reason) = match authorization.state {
+            AuthorizationState::Succeeded => (AuthStatus::Success, None),
+            AuthorizationState::Failed { reason } => (AuthStatus::Failed, Some(reason)),
+            AuthorizationState::Pending
+            | AuthorizationState::Exchanging { .. }
+            | AuthorizationState::Superseded => (AuthStatus::Processing, None),
+        };
+        let outcome = Outcome {
+            platform_name: adapter(authorization.platform).facts().name,
+            client_id: store.client,
+            store_id: store.id,
+            seller_id: authorization.seller_id,
+            auth_status,
+            fail_reason,
+        };
+        let redirect_to = match authorization.redirect_url {
+            Some(url) if auth_status != AuthStatus::Processing => {
+                Some(with_outcome(&url, &outcome).map_err(Internal::new)?)
+            }
+            _ => None,
+        };
+        Ok(Shown {
+            outcome,
+            redirect_to,
+        })
+    }
+}
+
+/// The institution's page, with the five parameters behind whatever its query has.
+fn with_outcome(redirect_url: &str, outcome: &Outcome) -> Result<String, url::ParseError> {
+    let mut url = Url::parse(redirect_url)?;
+    let values = [
+        outcome.client_id.to_string(),
+        outcome.store_id.to_string(),
+        outcome.seller_id.clone().unwrap_or_default(),
+        outcome.auth_status.code().to_owned(),
+        outcome
+            .fail_reason
+            .map(|reason| reason.code().to_owned())
+            .unwrap_or_default(),
+    ];
+    url.query_pairs_mut()
+        .extend_pairs(OUR_PARAMETERS.iter().zip(values));
+    Ok(url.into())
+}
+
+fn chrono_duration(duration: Duration) -> chrono::TimeDelta {
+    chrono::TimeDelta::from_std(duration).unwrap_or(chrono::TimeDelta::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_outcome_stands_behind_the_query_that_was_there() {
+        let outcome = Outcome {
+            platform_name: "SHOPLINE",
+            client_id: ClientId::new(Uuid::from_u128(1)),
+            store_id: StoreId::new(Uuid::from_u128(2)),
+            seller_id: Some("myshop2023".to_owned()),
+            auth_status: AuthStatus::Failed,
+            fail_reason: Some(FailReason::UserDenied),
+        };
+        let url = with_outcome("https://pay.example/done?order=7", &outcome).unwrap();
+        assert_eq!(
+            url,
+            "https://pay.example/done?order=7&client_id=cl_00000000000000000000000000000001\
+             &store_id=st_00000000000000000000000000000002&seller_id=myshop2023\
+             &auth_status=FAILED&auth_fail_reason=USER_DENIED"
+        );
+        let success = Outcome {
+            fail_reason: None,
+            auth_status: AuthStatus::Success,
+            ..outcome
+        };
+        let url = with_outcome("https://pay.example/", &success).unwrap();
+        assert!(
+            url.ends_with("&auth_status=SUCCESS&auth_fail_reason="),
+            "{url}"
+        );
+    }
+}

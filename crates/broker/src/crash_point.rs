@@ -1,0 +1,55 @@
+//! Named steps at which a test kills this process, to see what a crash there leaves behind.
+//!
+//! Without the feature `crash-points` there is nothing here but an empty function.
+
+use crate::Broker;
+
+/// A step after which a crash would hurt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// The state is claimed; the code is not yet spent.
+    Claimed,
+    /// The platform has answered; nothing is saved.
+    Exchanged,
+    /// The result is committed; nobody was told.
+    Committed,
+    /// The bus has the event; the outbox does not know.
+    Published,
+    /// The receiver has answered; the attempt is not recorded.
+    Delivered,
+}
+
+#[cfg(feature = "crash-points")]
+impl std::str::FromStr for CrashPoint {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "claimed" => Self::Claimed,
+            "exchanged" => Self::Exchanged,
+            "committed" => Self::Committed,
+            "published" => Self::Published,
+            "delivered" => Self::Delivered,
+            _ => return Err(()),
+        })
+    }
+}
+
+impl Broker {
+    #[cfg(feature = "crash-points")]
+    pub(crate) fn reach(&self, point: CrashPoint) {
+        if self.options().crash_point == Some(point) {
+            let this = rustix::process::getpid();
+            tracing::error!(?point, "killing this process, as the test asks");
+            // SIGKILL leaves no time for anything: no destructor, no flush, no answer.
+            rustix::process::kill_process(this, rustix::process::Signal::KILL).ok();
+        }
+    }
+
+    #[cfg(not(feature = "crash-points"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "the other form of this function needs it"
+    )]
+    pub(crate) fn reach(&self, _point: CrashPoint) {}
+}

@@ -1,0 +1,70 @@
+//! The use cases of Shopgrant, one module each, and the workers that finish what they start.
+//!
+//! [`Broker`] is what a process has of it: cloneable, and all its clones are one. A use case takes the
+//! actor first; only whoever verified a signature can make a [`Caller`].
+#![warn(clippy::future_not_send)]
+
+mod broker;
+mod caller;
+mod change;
+mod clock;
+mod complete_callback;
+mod crash_point;
+mod create_store;
+mod deadlines;
+mod delivery;
+mod endpoints;
+mod entropy;
+mod event;
+mod expiry;
+mod fan_out;
+mod field;
+mod finish_authorization;
+mod institutions;
+mod internal;
+mod key_proof;
+mod list_events;
+mod list_platforms;
+mod list_stores;
+mod options;
+mod platform_apps;
+mod query_store;
+mod register_client;
+mod relay;
+mod retention;
+mod secret_text;
+mod snapshot;
+mod start_authorization;
+mod store_request;
+mod token;
+mod unbind_store;
+mod update_store;
+mod webhook_signature;
+mod workers;
+
+pub use broker::{Broker, Parts};
+pub use caller::{CallError, Caller, Idempotency, Operator};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use complete_callback::{Callback, CallbackRefused, Outcome, Shown};
+pub use crash_point::CrashPoint;
+pub use create_store::{CreateStore, CreateStoreError};
+pub use endpoints::{CreateEndpoint, CreateEndpointError, CreatedEndpoint, UnknownEndpoint};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use field::FieldError;
+pub use institutions::{CreateInstitution, NewInstitution, OperatorError};
+pub use internal::Internal;
+pub use list_events::{EventPage, ListEvents, ListEventsError};
+pub use list_platforms::PlatformListing;
+pub use list_stores::{ListStores, ListStoresError, StorePage};
+pub use options::{Options, PlainHttp};
+pub use platform_apps::{ConfigurePlatformApp, ConfiguredApp};
+pub use query_store::{QueryStore, QueryStoreError};
+pub use register_client::{RegisterClient, RegisterClientError};
+pub use snapshot::Snapshot;
+pub use start_authorization::{StartAuthorization, StartAuthorizationError, Started};
+pub use storage::claims::Uniqueness;
+pub use token::{AuthenticateError, Authenticated, IssueTokenError, IssuedToken};
+pub use unbind_store::{UnbindStore, UnbindStoreError};
+pub use update_store::{UpdateStore, UpdateStoreError};
+pub use webhook_signature::sign_webhook;
+pub use workers::Progress;

@@ -1,0 +1,174 @@
+//! The broker's own registrations at the platforms.
+
+use domain::{InstitutionId, Platform, PlatformAppId};
+use platforms::{App, AppNeed, PlatformAdapter, adapter};
+use secrecy::SecretString;
+use storage::platform_apps::{self, PlatformApp};
+use storage::sealing::Place;
+use storage::{Executor, Tx};
+
+use crate::Broker;
+use crate::caller::Operator;
+use crate::institutions::OperatorError;
+use crate::internal::Internal;
+
+pub struct ConfigurePlatformApp {
+    pub platform: Platform,
+    pub client_id: String,
+    pub secret: Option<SecretString>,
+    /// Empty means the platform's default.
+    pub scopes: Vec<String>,
+    /// The institution whose own app it is, by `app_id`; `None` for the shared one.
+    pub institution: Option<String>,
+    /// Replaces the platform's own host pattern.
+    pub host: Option<String>,
+}
+
+/// An app, and the callback to register for it at the platform.
+#[derive(Debug)]
+pub struct ConfiguredApp {
+    pub app: PlatformApp,
+    /// `None` on platforms that are only authorized by KEY.
+    pub callback_url: Option<String>,
+}
+
+impl Broker {
+    /// Registers an app, or changes the one that the same owner has at the platform.
+    pub async fn configure_platform_app(
+        &self,
+        _: &Operator,
+        command: ConfigurePlatformApp,
+    ) -> Result<ConfiguredApp, OperatorError> {
+        let adapter = adapter(command.platform);
+        self.check(adapter, &command)?;
+        let owner = match &command.institution {
+            Some(app_id) => Some(self.find_institution(app_id).await?.id),
+            None => None,
+        };
+        let scopes = if command.scopes.is_empty() {
+            adapter
+                .facts()
+                .default_scopes
+                .iter()
+                .map(|&scope| scope.to_owned())
+                .collect()
+        } else {
+            command.scopes
+        };
+        let app = self
+            .storage()
+            .write(async |tx: &Tx| {
+                let known = platform_apps::find(tx, command.platform, owner).await?;
+                let id = known
+                    .as_ref()
+                    .map_or_else(|| PlatformAppId::new(self.next_id()), |app| app.id);
+                let secret = command.secret.as_ref().map(|secret| {
+                    self.keyring()
+                        .seal(Place::PlatformAppSecret(id), secret, self.seal_nonce())
+                });
+                let app = PlatformApp {
+                    id,
+                    platform: command.platform,
+                    institution: owner,
+                    client_id: command.client_id,
+                    secret,
+                    scopes,
+                    host: command.host,
+                };
+                match known {
+                    Some(_) => platform_apps::update(tx, &app).await?,
+                    None => platform_apps::insert(tx, &app, self.now()).await?,
+                }
+                Ok::<_, OperatorError>(app)
+            })
+            .await?;
+        Ok(self.configured(app))
+    }
+
+    pub async fn list_platform_apps(
+        &self,
+        _: &Operator,
+    ) -> Result<Vec<ConfiguredApp>, OperatorError> {
+        let apps = platform_apps::list(self.storage()).await?;
+        Ok(apps.into_iter().map(|app| self.configured(app)).collect())
+    }
+
+    fn check(
+        &self,
+        adapter: &dyn PlatformAdapter,
+        command: &ConfigurePlatformApp,
+    ) -> Result<(), OperatorError> {
+        let invalid = |problem: String| Err(OperatorError::Invalid(problem));
+        let platform = command.platform;
+        if adapter.facts().needs_app == AppNeed::Never {
+            return invalid(format!("{platform} needs no app"));
+        }
+        if adapter.code_flow().is_some()
+            && (command.client_id.is_empty() || command.secret.is_none())
+        {
+            return invalid(format!("{platform} needs a client id and a client secret"));
+        }
+        if let Some(host) = &command.host {
+            let Some((before, _)) = host.split_once("{shop}") else {
+                return invalid("the host must contain {shop}".to_owned());
+            };
+            if before.contains('@') || !before.starts_with("http") {
+                return invalid("the host must be a URL such as https://{shop}.example".to_owned());
+            }
+            // What stands for the shop is a label of letters and digits, whichever shop it is.
+            let sample = host.replace("{shop}", "sample");
+            if let Err(refused) = self.egress().check_url(&sample) {
+                return invalid(format!("the host cannot be used: {refused}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn configured(&self, app: PlatformApp) -> ConfiguredApp {
+        let has_callback = adapter(app.platform).code_flow().is_some();
+        let callback_url = has_callback.then(|| self.callback_url(&app));
+        ConfiguredApp { app, callback_url }
+    }
+
+    /// Where the platform sends the seller's browser back. The path of an institution's own app names
+    /// it, so that the path says whose secret a callback is verified with.
+    pub(crate) fn callback_url(&self, app: &PlatformApp) -> String {
+        let base = self.options().public_url.as_str().trim_end_matches('/');
+        let platform = app.platform.path_segment();
+        match app.institution {
+            None => format!("{base}/v1/auth/{platform}/callback"),
+            Some(_) => format!("{base}/v1/auth/{platform}/{}/callback", app.id),
+        }
+    }
+
+    /// The app that an institution's stores are authorized with: its own, else the shared one.
+    pub(crate) async fn find_app(
+        &self,
+        db: &impl Executor,
+        platform: Platform,
+        institution: InstitutionId,
+    ) -> Result<Option<PlatformApp>, Internal> {
+        let own = platform_apps::find(db, platform, Some(institution)).await?;
+        match own {
+            Some(app) => Ok(Some(app)),
+            None => Ok(platform_apps::find(db, platform, None).await?),
+        }
+    }
+
+    /// The app as the platform's adapter takes it.
+    pub(crate) fn open_app(&self, app: &PlatformApp) -> Result<App, Internal> {
+        let secrets = match &app.secret {
+            Some(sealed) => vec![
+                self.keyring()
+                    .open(Place::PlatformAppSecret(app.id), sealed)?,
+            ],
+            None => Vec::new(),
+        };
+        Ok(App {
+            client_id: app.client_id.clone(),
+            secrets,
+            scopes: app.scopes.clone(),
+            host: app.host.clone(),
+        })
+    }
+}

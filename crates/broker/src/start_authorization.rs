@@ -1,0 +1,400 @@
+//! `store/auth`: asks for the authorization to read a store.
+
+use domain::{
+    AuthType, Authorization, AuthorizationId, AuthorizationState, Credential, Institution,
+    ShopLabel, Store, StoreState,
+};
+use platforms::{AppNeed, AuthorizeRequest, KeyShape, PlatformAdapter, PlatformFacts, adapter};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use storage::authorizations::Carried;
+use storage::platform_apps::PlatformApp;
+use storage::sealing::{Fingerprint, Place};
+use storage::{Tx, authorizations, claims, stores};
+use url::Url;
+
+use crate::Broker;
+use crate::caller::{CallError, Caller};
+use crate::change::{Answer, Decision};
+use crate::field::FieldError;
+use crate::options::PlainHttp;
+use crate::secret_text::sha256;
+use crate::store_request::StoreRef;
+
+pub struct StartAuthorization {
+    pub client_id: String,
+    pub store_id: String,
+    pub seller_id: Option<String>,
+    pub auth_type: AuthType,
+    /// There for KEY, and only for KEY.
+    pub auth_info: Option<Credential>,
+    pub redirect_url: Option<String>,
+}
+
+/// An attempt that is under way.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Started {
+    /// What the seller clicks; `None` for KEY.
+    pub auth_url: Option<String>,
+    #[serde(skip)]
+    link: Option<AuthorizationId>,
+}
+
+impl Answer for Started {
+    fn link(&self) -> Option<AuthorizationId> {
+        self.link
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartAuthorizationError {
+    #[error("store not exist")]
+    UnknownStore,
+    #[error("repeat authorized")]
+    AlreadyAuthorized,
+    #[error("seller id already authorized")]
+    ShopHeld,
+    #[error("auth info already authorized")]
+    CredentialHeld,
+    #[error(transparent)]
+    Field(#[from] FieldError),
+}
+
+/// What the redirect adds to a `redirect_url`; a URL that has one of them already could be misread.
+pub(crate) const OUR_PARAMETERS: [&str; 5] = [
+    "client_id",
+    "store_id",
+    "seller_id",
+    "auth_status",
+    "auth_fail_reason",
+];
+
+/// A call that fits its platform.
+struct Fitting {
+    app: Option<PlatformApp>,
+    expected_shop: Option<ShopLabel>,
+    key: Option<(Credential, Fingerprint)>,
+}
+
+impl Broker {
+    /// Records an attempt; one that was under way for the store is superseded by it. For URL the answer
+    /// is the link, for KEY the result comes later.
+    pub async fn start_authorization(
+        &self,
+        caller: &Caller,
+        command: StartAuthorization,
+    ) -> Result<Started, CallError<StartAuthorizationError>> {
+        let institution = &caller.institution;
+        let meant = StoreRef::read(&command.client_id, &command.store_id);
+        self.change_once(caller, "store/auth", async |tx: &Tx| {
+            if let Some(text) = &command.redirect_url
+                && let Err(problem) = self.check_redirect_url(institution, text)
+            {
+                return Ok(Err(problem.into()));
+            }
+            let Some(store) = meant.find_locked(tx, institution.id).await? else {
+                return Ok(Err(StartAuthorizationError::UnknownStore));
+            };
+            let fitting = match self.fit(tx, &store, &command).await? {
+                Ok(fitting) => fitting,
+                Err(problem) => return Ok(Err(problem.into())),
+            };
+            if matches!(store.state, StoreState::Success(_)) {
+                return Ok(Err(StartAuthorizationError::AlreadyAuthorized));
+            }
+            if let Err(held) = self.check_claims(tx, &store, &fitting).await? {
+                return Ok(Err(held));
+            }
+            self.record_attempt(tx, store, &command, fitting).await
+        })
+        .await
+    }
+
+    /// Checks the fields whose rules are the platform's.
+    async fn fit(
+        &self,
+        tx: &Tx,
+        store: &Store,
+        command: &StartAuthorization,
+    ) -> Decision<Fitting, FieldError> {
+        let adapter = adapter(store.platform);
+        let facts = adapter.facts();
+        if !facts.auth_types.contains(&command.auth_type) {
+            let offered: Vec<_> = facts
+                .auth_types
+                .iter()
+                .map(|offered| offered.code())
+                .collect();
+            let problem = format!("must be {} for {}", offered.join(" or "), facts.platform);
+            return Ok(Err(FieldError::new("auth_type", problem)));
+        }
+        let key = match self.read_key(facts, command) {
+            Ok(key) => key,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let expected_shop = match expected_shop(facts, store, command.seller_id.as_deref()) {
+            Ok(expected_shop) => expected_shop,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let app = self.find_app(tx, store.platform, store.institution).await?;
+        if app.is_none() && facts.needs_app == AppNeed::Always {
+            return Ok(Err(FieldError::new("platform", "is not available")));
+        }
+        Ok(Ok(Fitting {
+            app,
+            expected_shop,
+            key,
+        }))
+    }
+
+    fn read_key(
+        &self,
+        facts: &PlatformFacts,
+        command: &StartAuthorization,
+    ) -> Result<Option<(Credential, Fingerprint)>, FieldError> {
+        let Some(credential) = &command.auth_info else {
+            return Ok(None);
+        };
+        match (credential, facts.key_shape) {
+            (Credential::Token { token }, Some(KeyShape::Token)) => {
+                let token = trimmed(token, "auth_info.token")?;
+                let fingerprint = self.keyring().fingerprint(&[&token]);
+                Ok(Some((Credential::Token { token }, fingerprint)))
+            }
+            (
+                Credential::KeyPair {
+                    api_key,
+                    api_secret,
+                },
+                Some(KeyShape::KeyPair),
+            ) => {
+                let api_key = trimmed(api_key, "auth_info.api_key")?;
+                let api_secret = trimmed(api_secret, "auth_info.api_secret")?;
+                let fingerprint = self.keyring().fingerprint(&[&api_key, &api_secret]);
+                Ok(Some((
+                    Credential::KeyPair {
+                        api_key,
+                        api_secret,
+                    },
+                    fingerprint,
+                )))
+            }
+            (_, Some(KeyShape::Token)) => {
+                let problem = format!("must have token for {}", facts.platform);
+                Err(FieldError::new("auth_info", problem))
+            }
+            (_, Some(KeyShape::KeyPair)) => {
+                let problem = format!("must have api_key and api_secret for {}", facts.platform);
+                Err(FieldError::new("auth_info", problem))
+            }
+            (_, None) => Err(FieldError::new(
+                "auth_info",
+                "is not taken by this platform",
+            )),
+        }
+    }
+
+    /// What another store of this institution holds is refused at once. Another institution's claim
+    /// shows only after proof, so that nobody can probe for a stranger's shop.
+    async fn check_claims(
+        &self,
+        tx: &Tx,
+        store: &Store,
+        fitting: &Fitting,
+    ) -> Decision<(), StartAuthorizationError> {
+        let (institution, realm) = (store.institution, store.platform.realm());
+        if let Some(label) = &fitting.expected_shop
+            && claims::is_shop_held_by_another_store(tx, institution, store.id, realm, label)
+                .await?
+        {
+            return Ok(Err(StartAuthorizationError::ShopHeld));
+        }
+        if let Some((_, print)) = &fitting.key
+            && claims::is_credential_held_by_another_store(tx, institution, store.id, realm, print)
+                .await?
+        {
+            return Ok(Err(StartAuthorizationError::CredentialHeld));
+        }
+        Ok(Ok(()))
+    }
+
+    async fn record_attempt(
+        &self,
+        tx: &Tx,
+        store: Store,
+        command: &StartAuthorization,
+        fitting: Fitting,
+    ) -> Decision<Started, StartAuthorizationError> {
+        let now = self.now();
+        let deadline = match command.auth_type {
+            AuthType::Url => self.options().direct_deadline,
+            AuthType::Key => self.options().key_deadline,
+        };
+        let authorization = Authorization {
+            id: AuthorizationId::new(self.next_id()),
+            store: store.id,
+            institution: store.institution,
+            platform: store.platform,
+            app: fitting.app.as_ref().map(|app| app.id),
+            auth_type: command.auth_type,
+            expected_shop: fitting.expected_shop,
+            seller_id: command.seller_id.clone(),
+            redirect_url: match command.auth_type {
+                AuthType::Url => command.redirect_url.clone(),
+                AuthType::Key => None,
+            },
+            deadline_at: now + deadline,
+            created_at: now,
+            state: AuthorizationState::Pending,
+        };
+        if let Some(attempt) = store.current_attempt() {
+            self.supersede(tx, &store, attempt).await?;
+        }
+        let adapter = adapter(store.platform);
+        let Ok(begun) = store.begin(
+            authorization.id,
+            command.auth_type,
+            command.seller_id.clone(),
+        ) else {
+            return Ok(Err(StartAuthorizationError::AlreadyAuthorized));
+        };
+        stores::update(tx, &begun).await?;
+        let (carried, auth_url) = match fitting.key {
+            Some((credential, fingerprint)) => (
+                self.sealed_key(&authorization, &credential, fingerprint),
+                None,
+            ),
+            None => self.link(adapter, fitting.app.as_ref(), &authorization)?,
+        };
+        authorizations::insert(tx, &authorization, carried).await?;
+        let link = auth_url.is_some().then_some(authorization.id);
+        Ok(Ok(Started { auth_url, link }))
+    }
+
+    fn sealed_key(
+        &self,
+        authorization: &Authorization,
+        credential: &Credential,
+        fingerprint: Fingerprint,
+    ) -> Carried {
+        let place = Place::AuthorizationCredential(authorization.id);
+        let text = credential.to_secret_text();
+        let credential = self.keyring().seal(place, &text, self.seal_nonce());
+        Carried::Key {
+            credential,
+            fingerprint,
+        }
+    }
+
+    fn link(
+        &self,
+        adapter: &dyn PlatformAdapter,
+        app: Option<&PlatformApp>,
+        authorization: &Authorization,
+    ) -> Result<(Carried, Option<String>), crate::Internal> {
+        let (Some(flow), Some(app), Some(shop)) =
+            (adapter.code_flow(), app, &authorization.expected_shop)
+        else {
+            return Err(crate::Internal::new(
+                "a URL attempt without flow, app or shop",
+            ));
+        };
+        let state = self.random_token();
+        let auth_url = flow.authorize_url(&AuthorizeRequest {
+            app: &self.open_app(app)?,
+            shop,
+            redirect_uri: &self.callback_url(app),
+            state: &state,
+        });
+        let carried = Carried::Link {
+            state_hash: sha256(state.expose_secret()),
+        };
+        Ok((carried, Some(auth_url)))
+    }
+
+    /// A browser is only ever sent to an origin that the operator registered for the institution.
+    fn check_redirect_url(&self, institution: &Institution, text: &str) -> Result<(), FieldError> {
+        let refuse = |problem: &'static str| Err(FieldError::new("redirect_url", problem));
+        let Ok(url) = Url::parse(text) else {
+            return refuse("must be a URL");
+        };
+        let is_loopback = match url.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        match (url.scheme(), self.options().plain_http_redirects) {
+            ("https", _) => {}
+            ("http", PlainHttp::LoopbackOnly) if is_loopback => {}
+            _ => return refuse("must start with https://"),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return refuse("must not contain a user name or a password");
+        }
+        if url.fragment().is_some() {
+            return refuse("must not have a fragment");
+        }
+        if url
+            .query_pairs()
+            .any(|(name, _)| OUR_PARAMETERS.contains(&name.as_ref()))
+        {
+            return refuse("must not have a parameter that the redirect adds");
+        }
+        if !institution
+            .redirect_origins
+            .contains(&url.origin().ascii_serialization())
+        {
+            return refuse("must be at an origin that is registered for you");
+        }
+        Ok(())
+    }
+}
+
+/// The shop that has to answer: the one that the institution names, else the one in the store's URL.
+fn expected_shop(
+    facts: &PlatformFacts,
+    store: &Store,
+    seller_id: Option<&str>,
+) -> Result<Option<ShopLabel>, FieldError> {
+    let Some(rule) = &facts.seller_id else {
+        return match seller_id {
+            None => Ok(None),
+            Some(_) => Err(FieldError::new(
+                "seller_id",
+                "must be empty for this platform",
+            )),
+        };
+    };
+    let in_url = Url::parse(&store.store_url)
+        .ok()
+        .and_then(|url| facts.label_in_store_url(&url));
+    let Some(seller_id) = seller_id else {
+        return match in_url {
+            Some(label) => Ok(Some(label)),
+            None => Err(FieldError::new(
+                "seller_id",
+                "can't be empty, since store_url names no shop",
+            )),
+        };
+    };
+    let asked = facts
+        .parse_seller_id(seller_id)
+        .map_err(|_| FieldError::new("seller_id", format!("must look like {}", rule.example)))?;
+    match in_url {
+        Some(label) if label != asked => Err(FieldError::new(
+            "seller_id",
+            "contradicts the shop in store_url",
+        )),
+        _ => Ok(Some(asked)),
+    }
+}
+
+/// A pasted credential often brings a space or a newline along.
+fn trimmed(secret: &SecretString, field: &'static str) -> Result<SecretString, FieldError> {
+    let text = secret.expose_secret().trim();
+    if text.is_empty() {
+        return Err(FieldError::new(field, "can't be empty"));
+    }
+    Ok(text.into())
+}

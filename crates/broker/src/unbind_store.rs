@@ -1,0 +1,79 @@
+//! `store/unbind`: the end of a store.
+
+use domain::{AuthorizationState, EventType, StoreState};
+use storage::{Tx, authorizations, claims, grants, stores};
+
+use crate::Broker;
+use crate::caller::{CallError, Caller};
+use crate::internal::Internal;
+use crate::store_request::StoreRef;
+
+pub struct UnbindStore {
+    pub client_id: String,
+    pub store_id: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnbindStoreError {
+    #[error("user not exist")]
+    UnknownClient,
+    #[error("store not exist")]
+    UnknownStore,
+}
+
+impl Broker {
+    /// Ends the store for good: an attempt under way is dead, the credential is erased, its claims are
+    /// free, and the institution is told.
+    pub async fn unbind_store(
+        &self,
+        caller: &Caller,
+        command: UnbindStore,
+    ) -> Result<(), CallError<UnbindStoreError>> {
+        let institution = &caller.institution;
+        let meant = StoreRef::read(&command.client_id, &command.store_id);
+        self.change_once(caller, "store/unbind", async |tx: &Tx| {
+            let Some(store) = meant.find_locked(tx, institution.id).await? else {
+                return Ok(Err(if meant.has_client(tx, institution.id).await? {
+                    UnbindStoreError::UnknownStore
+                } else {
+                    UnbindStoreError::UnknownClient
+                }));
+            };
+            match &store.state {
+                StoreState::Processing { authorization } => {
+                    self.supersede(tx, &store, *authorization).await?;
+                }
+                StoreState::Success(authorized) => {
+                    grants::end(tx, authorized.grant, self.now()).await?;
+                }
+                StoreState::Unauthorized | StoreState::Failed { .. } => {}
+            }
+            claims::free(tx, store.id).await?;
+            let unbound = store.unbind();
+            stores::update_unbound(tx, &unbound, self.now()).await?;
+            self.tell_store(tx, institution, EventType::StoreUnbound, &unbound)
+                .await?;
+            Ok(Ok(()))
+        })
+        .await
+    }
+
+    /// Ends an attempt because another took its place, or because its store is gone. Its link is dead
+    /// from here on, and an exchange of it that is under way will commit nothing.
+    pub(crate) async fn supersede(
+        &self,
+        tx: &Tx,
+        store: &domain::Store,
+        attempt: domain::AuthorizationId,
+    ) -> Result<(), Internal> {
+        let found = authorizations::find_locked(tx, store.institution, attempt).await?;
+        let Some(authorization) = found else {
+            return Err(Internal::new(
+                "the attempt of a PROCESSING store is missing",
+            ));
+        };
+        let before: AuthorizationState = authorization.state.clone();
+        let superseded = authorization.supersede().map_err(Internal::new)?;
+        Ok(authorizations::finish(tx, &before, &superseded, self.now()).await?)
+    }
+}
