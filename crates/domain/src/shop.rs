@@ -1,30 +1,57 @@
 //! Which shop: what an institution calls it, and what the platform proves it to be.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Serialize, Serializer};
 
 use crate::platform::IdentityRealm;
 
-/// A platform's shop label in lower case, checked against the platform's pattern by the adapter that
-/// made it. Only a label may become part of a host name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ShopLabel(String);
+/// A platform's shop label, checked against the platform's pattern by the adapter that made it. Only a
+/// label may become part of a host name. Labels compare without case.
+#[derive(Clone, Debug)]
+pub struct ShopLabel {
+    canonical: String,
+    spelling: String,
+}
 
 impl ShopLabel {
-    /// Takes what matched a platform's pattern. Labels compare without case, so they are kept without.
+    /// Takes what matched a platform's pattern.
     pub fn from_checked(label: &str) -> Self {
-        Self(label.to_ascii_lowercase())
+        Self {
+            canonical: label.to_ascii_lowercase(),
+            spelling: label.to_owned(),
+        }
     }
 
+    /// The label in lower case, as it is kept and compared.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.canonical
+    }
+
+    /// The label as it was given, for a link that its reader should recognise.
+    pub fn spelling(&self) -> &str {
+        &self.spelling
+    }
+}
+
+impl PartialEq for ShopLabel {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical == other.canonical
+    }
+}
+
+impl Eq for ShopLabel {}
+
+impl Hash for ShopLabel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical.hash(state);
     }
 }
 
 impl fmt::Display for ShopLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.canonical)
     }
 }
 

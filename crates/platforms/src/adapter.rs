@@ -1,6 +1,5 @@
 //! What every platform has, and what only some have.
 
-use domain::ShopLabel;
 use secrecy::SecretString;
 
 use crate::code_flow::CodeFlow;
@@ -36,8 +35,8 @@ pub struct App {
 
 impl App {
     /// Where a shop is reached, without a trailing slash. `host` is the platform's own.
-    pub(crate) fn base_url(&self, host: &str, shop: &ShopLabel) -> String {
+    pub(crate) fn base_url(&self, host: &str, shop: &str) -> String {
         let host = self.host.as_deref().unwrap_or(host);
-        host.trim_end_matches('/').replace("{shop}", shop.as_str())
+        host.trim_end_matches('/').replace("{shop}", shop)
     }
 }

@@ -87,7 +87,7 @@ async fn prove(
     let token_header =
         secret_header(token.expose_secret().trim()).ok_or(PlatformFailure::CredentialInvalid)?;
     let dialled = dialled_shop(&request).ok_or(PlatformFailure::CredentialInvalid)?;
-    let origin = app.base_url(HOST, &dialled);
+    let origin = app.base_url(HOST, dialled.as_str());
 
     let url = parse_url(&format!("{origin}/admin/api/{API_VERSION}/shop.json"))?;
     let answer = authenticated(url, &token_header)

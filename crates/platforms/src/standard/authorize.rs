@@ -18,7 +18,9 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// Put together by hand, because URL builders move a query in front of the fragment.
 pub(super) fn url(descriptor: &CodeFlowDescriptor, request: &AuthorizeRequest<'_>) -> String {
     let page = &descriptor.authorize;
-    let mut url = request.app.base_url(descriptor.host, request.shop);
+    let mut url = request
+        .app
+        .base_url(descriptor.host, request.shop.spelling());
     url.push_str(page.path);
     for (index, (name, value)) in page.parameters.iter().enumerate() {
         url.push(if index == 0 { '?' } else { '&' });

@@ -28,7 +28,7 @@ impl StandardCodeFlow {
             .get(request.callback.signed_with)
             .ok_or(PlatformFailure::AppMisconfigured)?;
         let words = &self.descriptor.token_call;
-        let base = app.base_url(self.descriptor.host, &request.callback.shop);
+        let base = app.base_url(self.descriptor.host, request.callback.shop.as_str());
         let url = parse_url(&format!("{base}{}", words.path))?;
         let mut body = Map::new();
         for (name, value) in words.body {
@@ -68,7 +68,9 @@ impl StandardCodeFlow {
         let callback = request.callback;
         Ok(Proof {
             shop: (words.proven_shop)(self.facts, fields, callback)?,
-            origin: request.app.base_url(self.descriptor.host, &callback.shop),
+            origin: request
+                .app
+                .base_url(self.descriptor.host, callback.shop.as_str()),
             scopes: read_scopes(&fields[words.scope], &request.app.scopes)?,
             expires_at: self.read_end(fields, access_token, request.now),
             credential: Credential::AccessToken {

@@ -177,7 +177,7 @@ fn the_link_is_the_one_of_pingpongs_example() {
     // Labels are kept in lower case, and so is the host; all else is byte for byte.
     assert_eq!(
         url,
-        "https://8288sellerid.myshopline.com/admin/oauth-web/#/oauth/authorize\
+        "https://8288sellerId.myshopline.com/admin/oauth-web/#/oauth/authorize\
          ?appKey=60ef9ba14340a7c4d0a72cb4391fa09807b1ca18&responseType=code&scope=read_orders\
          &redirectUri=https%3A%2F%2Fdev-store-center-auth.pingpongx.com%2Fapi%2Fv1%2Fauth%2Fshopline%2Fcb\
          &customField=SD2310250004697640"
