@@ -61,7 +61,7 @@ pub use platform_apps::{ConfigurePlatformApp, ConfiguredApp};
 pub use query_store::{QueryStore, QueryStoreError};
 pub use register_client::{RegisterClient, RegisterClientError};
 pub use snapshot::Snapshot;
-pub use start_authorization::{StartAuthorization, StartAuthorizationError, Started};
+pub use start_authorization::{Means, StartAuthorization, StartAuthorizationError, Started};
 pub use storage::claims::Uniqueness;
 pub use token::{AuthenticateError, Authenticated, IssueTokenError, IssuedToken};
 pub use unbind_store::{UnbindStore, UnbindStoreError};

@@ -25,10 +25,26 @@ pub struct StartAuthorization {
     pub client_id: String,
     pub store_id: String,
     pub seller_id: Option<String>,
-    pub auth_type: AuthType,
-    /// There for KEY, and only for KEY.
-    pub auth_info: Option<Credential>,
+    pub means: Means,
     pub redirect_url: Option<String>,
+}
+
+/// How the store is to be authorized.
+#[derive(Clone, Debug)]
+pub enum Means {
+    /// By a link that the seller follows.
+    Url,
+    /// By the seller's own developer credential.
+    Key(Credential),
+}
+
+impl Means {
+    const fn auth_type(&self) -> AuthType {
+        match self {
+            Self::Url => AuthType::Url,
+            Self::Key(_) => AuthType::Key,
+        }
+    }
 }
 
 /// An attempt that is under way.
@@ -119,7 +135,7 @@ impl Broker {
     ) -> Decision<Fitting, FieldError> {
         let adapter = adapter(store.platform);
         let facts = adapter.facts();
-        if !facts.auth_types.contains(&command.auth_type) {
+        if !facts.auth_types.contains(&command.means.auth_type()) {
             let offered: Vec<_> = facts
                 .auth_types
                 .iter()
@@ -152,7 +168,7 @@ impl Broker {
         facts: &PlatformFacts,
         command: &StartAuthorization,
     ) -> Result<Option<(Credential, Fingerprint)>, FieldError> {
-        let Some(credential) = &command.auth_info else {
+        let Means::Key(credential) = &command.means else {
             return Ok(None);
         };
         match (credential, facts.key_shape) {
@@ -226,7 +242,7 @@ impl Broker {
         fitting: Fitting,
     ) -> Decision<Started, StartAuthorizationError> {
         let now = self.now();
-        let deadline = match command.auth_type {
+        let deadline = match command.means.auth_type() {
             AuthType::Url => self.options().direct_deadline,
             AuthType::Key => self.options().key_deadline,
         };
@@ -236,10 +252,10 @@ impl Broker {
             institution: store.institution,
             platform: store.platform,
             app: fitting.app.as_ref().map(|app| app.id),
-            auth_type: command.auth_type,
+            auth_type: command.means.auth_type(),
             expected_shop: fitting.expected_shop,
             seller_id: command.seller_id.clone(),
-            redirect_url: match command.auth_type {
+            redirect_url: match command.means.auth_type() {
                 AuthType::Url => command.redirect_url.clone(),
                 AuthType::Key => None,
             },
@@ -253,7 +269,7 @@ impl Broker {
         let adapter = adapter(store.platform);
         let Ok(begun) = store.begin(
             authorization.id,
-            command.auth_type,
+            command.means.auth_type(),
             command.seller_id.clone(),
         ) else {
             return Ok(Err(StartAuthorizationError::AlreadyAuthorized));
