@@ -2,7 +2,7 @@
 
 use domain::{
     AuthType, Authorization, AuthorizationId, AuthorizationState, FailReason, LeaseId, Platform,
-    PlatformAppId, StoreId,
+    PlatformAppId,
 };
 use secrecy::ExposeSecret;
 use storage::platform_apps::PlatformApp;
@@ -296,7 +296,7 @@ async fn two_workers_never_lease_one_key(database: &TestDatabase) {
     settle_stores(&storage).await;
     for number in 0..40_u128 {
         let new = Authorization {
-            store: StoreId::new(Uuid::from_u128(1)),
+            store: store_id(1),
             ..attempt(number, AuthType::Key)
         };
         begin(&storage, &new, key(number, "ck_1")).await;

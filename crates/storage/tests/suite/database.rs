@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// No test waits longer than this for something that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct TestDatabase {
     url: String,
@@ -61,6 +61,10 @@ impl TestDatabase {
             url: format!("{address}/{name}"),
             place: Place::Server { url: server, name },
         }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// A handle as another process would have it.

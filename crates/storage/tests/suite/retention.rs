@@ -71,17 +71,12 @@ async fn expire_at(storage: &Storage, serial: u8, seconds: i64) {
             access_tokens::insert(tx, ALPHA, hash(serial), end).await?;
             nonces::consume(tx, ALPHA, hash(serial), end).await?;
             idempotency::reserve(tx, key, hash(serial), at(0), end).await?;
-            institutions::expire_keys(tx, ALPHA, at(10)).await?;
-            institutions::insert_key(tx, ALPHA, &secret, at(0)).await
+            institutions::insert_key(tx, ALPHA, &secret, at(0)).await?;
+            // It leaves secrets alone that end before.
+            institutions::expire_keys(tx, ALPHA, end).await
         })
         .await
         .unwrap();
-    if serial == 1 {
-        storage
-            .write(async |tx| institutions::expire_keys(tx, ALPHA, end).await)
-            .await
-            .unwrap();
-    }
 }
 
 async fn delete_events(storage: &Storage, before: i64, limit: u64) -> u64 {

@@ -1,6 +1,6 @@
 //! Changes of a store, and what an institution sees of its stores.
 
-use domain::{AuthStatus, AuthType, FailReason, InstitutionId, Store};
+use domain::{AuthStatus, AuthType, FailReason, InstitutionId, Platform, Store};
 use storage::stores::{self, StoreFilter};
 use storage::{Storage, StorageError};
 
@@ -146,7 +146,7 @@ async fn lists_are_narrowed_and_paged(database: &TestDatabase) {
         .begin(attempt_id(2), AuthType::Url, None)
         .unwrap();
     let genstore = Store {
-        platform: domain::Platform::Genstore,
+        platform: Platform::Genstore,
         ..store(4, ALPHA)
     };
     storage
@@ -178,7 +178,7 @@ async fn lists_are_narrowed_and_paged(database: &TestDatabase) {
         ),
         (
             StoreFilter {
-                platform: Some(domain::Platform::Genstore),
+                platform: Some(Platform::Genstore),
                 ..any
             },
             10,

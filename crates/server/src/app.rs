@@ -1,0 +1,175 @@
+//! The HTTP server as a value: for any broker, on any listener.
+
+mod request_line;
+mod unrouted;
+
+use std::io;
+use std::net::TcpListener;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use broker::Broker;
+use ipnet::IpNet;
+use sha2::{Digest, Sha256};
+use url::Url;
+use utoipa_actix_web::scope::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::extract::Gateway;
+use crate::handlers::docs::{self, Document};
+use crate::handlers::{callback, client, event, health, platform, store, token, webhook};
+use crate::openapi::openapi;
+use crate::request_id;
+
+/// How long requests under way may take to end once the server was told to stop.
+const DRAIN_SECS: u64 = 15;
+
+/// What an operator decides about the HTTP side.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Where institutions, sellers and platforms reach us; signatures are checked against it.
+    pub public_url: Url,
+    pub rate: RateOptions,
+    /// The proxies that may speak of a client's address.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The largest body that is read.
+    pub max_body_bytes: usize,
+}
+
+/// How often a caller may call before it is answered 429.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateOptions {
+    /// Signed calls.
+    pub per_institution: Rate,
+    /// The token call and the sellers' pages.
+    pub per_address: Rate,
+}
+
+/// `burst` calls at once, and `per_second` more with every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub per_second: NonZeroU32,
+    pub burst: NonZeroU32,
+}
+
+impl ServerOptions {
+    /// The documented defaults.
+    pub fn new(public_url: Url) -> Self {
+        Self {
+            public_url,
+            rate: RateOptions::default(),
+            trusted_proxies: Vec::new(),
+            max_body_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self {
+            per_second: const { NonZeroU32::new(100).unwrap() },
+            burst: const { NonZeroU32::new(200).unwrap() },
+        }
+    }
+}
+
+/// Serves the broker on the listener. The caller polls the server, inside of a Tokio runtime, and stops it
+/// by its handle; signals are the caller's as well. Requests under way get 15 seconds to end.
+pub fn start(
+    broker: Broker,
+    options: ServerOptions,
+    listener: TcpListener,
+) -> io::Result<Server> {
+    let request_ids = RequestIds::new(&broker, &listener)?;
+    let document = web::Data::new(Document::new(&openapi())?);
+    let gateway = web::Data::new(Gateway::new(broker, options));
+    let server = HttpServer::new(move || {
+        let request_ids = Arc::clone(&request_ids);
+        App::new()
+            .app_data(gateway.clone())
+            .app_data(document.clone())
+            .configure(|config| routes(&mut ServiceConfig::new(config)))
+            .service(docs::openapi_json)
+            .service(docs::without_slash)
+            .service(docs::swagger_ui)
+            .default_service(web::to(unrouted::refuse))
+            .wrap(from_fn(request_line::write))
+            .wrap(from_fn(move |request, next| {
+                let id = request_ids.next();
+                async move { request_id::attach(id, request, next).await }
+            }))
+    });
+    let server = server
+        .shutdown_timeout(DRAIN_SECS)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    Ok(server)
+}
+
+/// Every path of the OpenAPI document.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(health::healthz)
+        .service(health::readyz)
+        // PingPong's own paths, so that an existing client only changes its host and its signing. They
+        // stand before the shorter prefix, which would take them.
+        .service(
+            scope("/v1/mid-open-api/merchant")
+                .service(store::create)
+                .service(store::update)
+                .service(store::auth)
+                .service(store::query)
+                .service(store::unbind),
+        )
+        .service(
+            scope("/v1")
+                .service(token::get)
+                .service(client::register)
+                .service(store::create)
+                .service(store::update)
+                .service(store::auth)
+                .service(store::query)
+                .service(store::list)
+                .service(store::unbind)
+                .service(platform::list)
+                .service(event::list)
+                .service(webhook::create)
+                .service(webhook::list)
+                .service(webhook::delete)
+                .service(webhook::test)
+                .service(callback::of_shared_app)
+                .service(callback::of_own_app),
+        );
+}
+
+/// Ids that no other process and no earlier run has given out. They need not be hard to guess.
+struct RequestIds {
+    run: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(broker: &Broker, listener: &TcpListener) -> io::Result<Arc<Self>> {
+        let hash = Sha256::new()
+            .chain_update(broker.now().timestamp_millis().to_be_bytes())
+            .chain_update(std::process::id().to_be_bytes())
+            .chain_update(listener.local_addr()?.to_string())
+            .finalize();
+        let mut run = [0; 8];
+        run.copy_from_slice(&hash[..8]);
+        Ok(Arc::new(Self {
+            run: u64::from_be_bytes(run),
+            count: AtomicU64::new(0),
+        }))
+    }
+
+    fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        format!("req_{:016x}{count:08x}", self.run)
+    }
+}

@@ -1,0 +1,15 @@
+//! The paths, one module for each noun. A handler takes what was checked, calls a use case, and converts
+//! its answer.
+
+pub(crate) mod callback;
+pub(crate) mod client;
+#[cfg(test)]
+mod contract;
+pub(crate) mod docs;
+pub(crate) mod event;
+pub(crate) mod health;
+pub(crate) mod platform;
+mod reading;
+pub(crate) mod store;
+pub(crate) mod token;
+pub(crate) mod webhook;

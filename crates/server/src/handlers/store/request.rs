@@ -1,0 +1,422 @@
+//! What the store calls take. Lengths are those of PingPong's pages
+//! (<https://open.pingpongx.com/docs/developer/api/store/create_store/> and its neighbours).
+
+use broker::{
+    CreateStore, ListStores, Means, QueryStore, StartAuthorization, UnbindStore, UpdateStore,
+};
+use domain::{AuthStatus, AuthType, Credential, Platform};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use utoipa::ToSchema;
+use validator::{Validate, ValidationError};
+
+use crate::api_error::ApiError;
+use crate::handlers::reading::{read_limit, read_wait};
+use crate::schema;
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateStoreRequest {
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: String,
+    #[schema(schema_with = schema::platform)]
+    platform: String,
+    /// On some platforms the shop's own address there; see `platform/list`.
+    #[validate(length(max = 255))]
+    #[schema(max_length = 255, format = "uri", example = "https://demo.myshopline.com")]
+    store_url: String,
+    #[validate(length(max = 255))]
+    #[schema(max_length = 255, example = "Demo Shop")]
+    name: String,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "General Categories")]
+    category: String,
+    /// Anything else, as JSON text.
+    #[validate(length(max = 2048), custom(function = "is_json_text"))]
+    #[schema(max_length = 2048, example = "{\"warehouse\":\"north\"}")]
+    extra_info: Option<String>,
+}
+
+impl TryFrom<CreateStoreRequest> for CreateStore {
+    type Error = ApiError;
+
+    fn try_from(request: CreateStoreRequest) -> Result<Self, ApiError> {
+        Ok(Self {
+            client_id: request.client_id,
+            platform: read_platform(&request.platform)?,
+            store_url: request.store_url,
+            name: request.name,
+            category: request.category,
+            extra_info: request.extra_info,
+        })
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateStoreRequest {
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: String,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "st_0192f0c1000070008000000000000002")]
+    store_id: String,
+    #[validate(length(max = 256))]
+    #[schema(max_length = 256, format = "uri", example = "https://demo.myshopline.com")]
+    store_url: Option<String>,
+    #[validate(length(max = 256))]
+    #[schema(max_length = 256, example = "Demo Shop")]
+    name: Option<String>,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "General Categories")]
+    category: Option<String>,
+    /// Anything else, as JSON text.
+    #[validate(length(max = 2048), custom(function = "is_json_text"))]
+    #[schema(max_length = 2048, example = "{\"warehouse\":\"north\"}")]
+    extra_info: Option<String>,
+}
+
+impl From<UpdateStoreRequest> for UpdateStore {
+    fn from(request: UpdateStoreRequest) -> Self {
+        Self {
+            client_id: request.client_id,
+            store_id: request.store_id,
+            store_url: request.store_url,
+            name: request.name,
+            category: request.category,
+            extra_info: request.extra_info,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartAuthorizationRequest {
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: String,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "st_0192f0c1000070008000000000000002")]
+    store_id: String,
+    /// The platform's own label of the shop; mandatory where `platform/list` says so.
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "demo")]
+    seller_id: Option<String>,
+    #[schema(schema_with = schema::auth_type)]
+    auth_type: String,
+    /// The seller's developer credentials; with KEY only.
+    #[validate(nested)]
+    #[schema(inline)]
+    auth_info: Option<AuthInfo>,
+    /// Where the seller's browser goes afterwards. Its origin must be registered for the institution. With
+    /// KEY it is checked and otherwise not used.
+    #[validate(length(max = 255))]
+    #[schema(max_length = 255, format = "uri", example = "https://pay.example/authorized")]
+    redirect_url: Option<String>,
+}
+
+/// Either `token`, or `api_key` and `api_secret`: whichever the platform takes.
+// Without `Debug`, since all of it is secret.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthInfo {
+    #[validate(length(max = 2048))]
+    #[schema(max_length = 2048, format = "password")]
+    token: Option<String>,
+    #[validate(length(max = 2048))]
+    #[schema(max_length = 2048, format = "password")]
+    api_key: Option<String>,
+    #[validate(length(max = 2048))]
+    #[schema(max_length = 2048, format = "password")]
+    api_secret: Option<String>,
+}
+
+impl TryFrom<StartAuthorizationRequest> for StartAuthorization {
+    type Error = ApiError;
+
+    fn try_from(request: StartAuthorizationRequest) -> Result<Self, ApiError> {
+        let Some(auth_type) = AuthType::from_code(&request.auth_type) else {
+            return Err(ApiError::illegal_param("auth_type must be URL or KEY"));
+        };
+        Ok(Self {
+            client_id: request.client_id,
+            store_id: request.store_id,
+            seller_id: request.seller_id,
+            means: read_means(auth_type, request.auth_info)?,
+            redirect_url: request.redirect_url,
+        })
+    }
+}
+
+fn read_means(auth_type: AuthType, auth_info: Option<AuthInfo>) -> Result<Means, ApiError> {
+    let parts = auth_info.map(|info| (info.token, info.api_key, info.api_secret));
+    let problem = match (auth_type, parts) {
+        (AuthType::Url, None | Some((None, None, None))) => return Ok(Means::Url),
+        (AuthType::Url, Some(_)) => "auth_info must be empty when auth_type is URL",
+        (AuthType::Key, Some((Some(token), None, None))) => {
+            return Ok(Means::Key(Credential::Token { token: token.into() }));
+        }
+        (AuthType::Key, Some((None, Some(api_key), Some(api_secret)))) => {
+            return Ok(Means::Key(Credential::KeyPair {
+                api_key: api_key.into(),
+                api_secret: api_secret.into(),
+            }));
+        }
+        (AuthType::Key, None | Some((None, None, None))) => {
+            "auth_info can't be empty when auth_type is KEY"
+        }
+        (AuthType::Key, Some(_)) => "auth_info takes either token, or api_key and api_secret",
+    };
+    Err(ApiError::illegal_param(problem))
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueryStoreRequest {
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: String,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "st_0192f0c1000070008000000000000002")]
+    store_id: String,
+    /// How long to wait for a change; 0 by default.
+    #[validate(range(min = 0, max = 30))]
+    #[schema(minimum = 0, maximum = 30, example = 25)]
+    wait_seconds: Option<i64>,
+    /// What you have seen already.
+    #[validate(range(min = 0))]
+    #[schema(minimum = 0, example = 7)]
+    after_sequence: Option<i64>,
+}
+
+impl From<QueryStoreRequest> for QueryStore {
+    fn from(request: QueryStoreRequest) -> Self {
+        Self {
+            client_id: request.client_id,
+            store_id: request.store_id,
+            wait: read_wait(request.wait_seconds),
+            after_sequence: request.after_sequence,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListStoresRequest {
+    /// The stores of this client only.
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: Option<String>,
+    #[schema(schema_with = schema::platform)]
+    platform: Option<String>,
+    #[schema(schema_with = schema::auth_status)]
+    auth_status: Option<String>,
+    /// The `next_cursor` of the page before.
+    #[validate(length(max = 255))]
+    #[schema(max_length = 255)]
+    cursor: Option<String>,
+    /// How many stores a page has; 100 by default.
+    #[validate(range(min = 1, max = 100))]
+    #[schema(minimum = 1, maximum = 100, example = 50)]
+    limit: Option<i64>,
+}
+
+impl TryFrom<ListStoresRequest> for ListStores {
+    type Error = ApiError;
+
+    fn try_from(request: ListStoresRequest) -> Result<Self, ApiError> {
+        Ok(Self {
+            client_id: request.client_id,
+            platform: request.platform.as_deref().map(read_platform).transpose()?,
+            auth_status: request.auth_status.as_deref().map(read_auth_status).transpose()?,
+            cursor: request.cursor,
+            limit: read_limit(request.limit),
+        })
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnbindStoreRequest {
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: String,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "st_0192f0c1000070008000000000000002")]
+    store_id: String,
+}
+
+impl From<UnbindStoreRequest> for UnbindStore {
+    fn from(request: UnbindStoreRequest) -> Self {
+        Self { client_id: request.client_id, store_id: request.store_id }
+    }
+}
+
+fn read_platform(code: &str) -> Result<Platform, ApiError> {
+    code.parse().map_err(|_| ApiError::illegal_param("platform is not supported"))
+}
+
+fn read_auth_status(code: &str) -> Result<AuthStatus, ApiError> {
+    AuthStatus::from_code(code).ok_or_else(|| {
+        let codes = AuthStatus::ALL.map(AuthStatus::code).join(", ");
+        ApiError::illegal_param(format!("auth_status must be one of {codes}"))
+    })
+}
+
+fn is_json_text(text: &str) -> Result<(), ValidationError> {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ValidationError::new("json").with_message("must be JSON text".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::body::read_body;
+    use crate::handlers::contract;
+
+    #[test]
+    fn the_fields_are_as_documented() {
+        contract::check::<CreateStoreRequest>();
+        contract::check::<UpdateStoreRequest>();
+        contract::check::<StartAuthorizationRequest>();
+        contract::check::<AuthInfo>();
+        contract::check::<QueryStoreRequest>();
+        contract::check::<ListStoresRequest>();
+        contract::check::<UnbindStoreRequest>();
+    }
+
+    fn read<R, C>(body: &Value) -> Result<C, String>
+    where
+        R: serde::de::DeserializeOwned + Validate,
+        C: TryFrom<R>,
+        ApiError: From<C::Error>,
+    {
+        read_body::<R>(Some("application/json"), body.to_string().as_bytes())
+            .and_then(|request| Ok(C::try_from(request)?))
+            .map_err(|error| error.message.into_owned())
+    }
+
+    /// What `store/auth` makes of the fields: the credential, or what is wrong.
+    fn credential(fields: &Value) -> Result<String, String> {
+        let mut body = json!({"client_id": "cl", "store_id": "st"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let command = read::<StartAuthorizationRequest, StartAuthorization>(&body)?;
+        Ok(match command.means {
+            Means::Url => "none".to_owned(),
+            Means::Key(Credential::Token { token }) => token.expose_secret().to_owned(),
+            Means::Key(Credential::KeyPair { api_key, api_secret }) => {
+                format!("{} {}", api_key.expose_secret(), api_secret.expose_secret())
+            }
+            Means::Key(Credential::AccessToken { .. }) => "an access token".to_owned(),
+        })
+    }
+
+    #[test]
+    fn the_credential_fits_the_auth_type() {
+        let either = "auth_info takes either token, or api_key and api_secret";
+        for (fields, expected) in [
+            (json!({"auth_type": "URL"}), Ok("none")),
+            (json!({"auth_type": "URL", "auth_info": {}}), Ok("none")),
+            (json!({"auth_type": "URL", "auth_info": {"token": ""}}), Ok("none")),
+            (json!({"auth_type": "KEY", "auth_info": {"token": "t"}}), Ok("t")),
+            (
+                json!({"auth_type": "KEY", "auth_info": {"api_key": "k", "api_secret": "s"}}),
+                Ok("k s"),
+            ),
+            (
+                json!({"auth_type": "KEY", "auth_info": {"token": null, "api_key": "k", "api_secret": "s"}}),
+                Ok("k s"),
+            ),
+            (
+                json!({"auth_type": "URL", "auth_info": {"token": "t"}}),
+                Err("auth_info must be empty when auth_type is URL"),
+            ),
+            (
+                json!({"auth_type": "KEY"}),
+                Err("auth_info can't be empty when auth_type is KEY"),
+            ),
+            (
+                json!({"auth_type": "KEY", "auth_info": {"token": ""}}),
+                Err("auth_info can't be empty when auth_type is KEY"),
+            ),
+            (json!({"auth_type": "KEY", "auth_info": {"api_key": "k"}}), Err(either)),
+            (json!({"auth_type": "KEY", "auth_info": {"api_secret": "s"}}), Err(either)),
+            (
+                json!({"auth_type": "KEY", "auth_info": {"token": "t", "api_key": "k", "api_secret": "s"}}),
+                Err(either),
+            ),
+            (
+                json!({"auth_type": "KEY", "auth_info": {"password": "p"}}),
+                Err("unknown field auth_info.password"),
+            ),
+            (json!({"auth_type": "KEY", "auth_info": "t"}), Err("auth_info must be an object")),
+            (json!({"auth_type": "url"}), Err("auth_type must be URL or KEY")),
+            (json!({"auth_type": ""}), Err("auth_type can't be empty")),
+        ] {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(credential(&fields), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_store_has_a_platform_that_is_there() {
+        let create = |platform: &str| {
+            let body = json!({"client_id": "cl", "platform": platform, "store_url": "u", "name": "n", "category": "c"});
+            read::<CreateStoreRequest, CreateStore>(&body).map(|command| command.platform)
+        };
+        assert_eq!(create("SHOPLINE_EU"), Ok(Platform::ShoplineEu));
+        for unknown in ["ANAZON_NA", "shopline"] {
+            assert_eq!(create(unknown), Err("platform is not supported".to_owned()));
+        }
+    }
+
+    #[test]
+    fn extra_info_is_json_text() {
+        let update = |extra_info: Value| {
+            let body = json!({"client_id": "cl", "store_id": "st", "extra_info": extra_info});
+            read::<UpdateStoreRequest, UpdateStore>(&body).map(|command| command.extra_info)
+        };
+        for text in ["{}", "[1]", "null", r#"{"a":"line\nbreak"}"#] {
+            assert_eq!(update(json!(text)), Ok(Some(text.to_owned())));
+        }
+        assert_eq!(update(json!("")), Ok(None));
+        for text in ["warehouse north", "{", "{} {}"] {
+            assert_eq!(update(json!(text)), Err("extra_info must be JSON text".to_owned()));
+        }
+        assert_eq!(update(json!({})), Err("extra_info must be a string".to_owned()));
+    }
+
+    #[test]
+    fn a_list_is_filtered_by_what_there_is() {
+        let list = |fields: Value| read::<ListStoresRequest, ListStores>(&fields);
+        let all = list(json!({})).unwrap();
+        assert_eq!((all.platform, all.auth_status, all.limit), (None, None, 100));
+        let some = list(json!({"platform": "SHOPIFY", "auth_status": "FAILED", "limit": 1}));
+        let some = some.unwrap();
+        assert_eq!(
+            (some.platform, some.auth_status, some.limit),
+            (Some(Platform::Shopify), Some(AuthStatus::Failed), 1)
+        );
+        assert_eq!(
+            list(json!({"auth_status": "LOST"})).err().as_deref(),
+            Some("auth_status must be one of UNAUTHORIZED, PROCESSING, SUCCESS, FAILED")
+        );
+        assert_eq!(
+            list(json!({"platform": "SHOP"})).err().as_deref(),
+            Some("platform is not supported")
+        );
+    }
+
+    #[test]
+    fn a_query_waits_as_long_as_it_says() {
+        let body = json!({"client_id": "cl", "store_id": "st", "wait_seconds": 30, "after_sequence": 0});
+        let query = read::<QueryStoreRequest, QueryStore>(&body).unwrap();
+        assert_eq!((query.wait.as_secs(), query.after_sequence), (30, Some(0)));
+    }
+}

@@ -1,0 +1,92 @@
+//! The seller, played over HTTP as a browser would.
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use url::Url;
+
+/// What the seller does on the platform's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Approve,
+    Deny,
+}
+
+/// A seller with a browser. It follows no redirect by itself, so that each step can be looked at.
+pub(super) struct Seller {
+    http: reqwest::Client,
+}
+
+/// Where the browser ended up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    /// Where it was sent from there.
+    pub(super) location: Option<Url>,
+}
+
+/// The seller could not do what was asked. No variant holds a URL: a callback carries a code.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SellerError {
+    #[error("no platform has a page at the auth_url")]
+    NoPage,
+    #[error("the browser got no answer")]
+    NoAnswer(#[source] reqwest::Error),
+    #[error("the platform's consent page answered {0}")]
+    Consent(StatusCode),
+    #[error("a redirect leads nowhere")]
+    Location,
+}
+
+impl Seller {
+    pub(super) fn new(http: reqwest::Client) -> Self {
+        Self { http }
+    }
+
+    /// Opens the link, decides, and returns the callback to which the platform sends the browser.
+    pub(super) async fn decide(
+        &self,
+        auth_url: &str,
+        decision: Decision,
+    ) -> Result<Url, SellerError> {
+        let consent = sandbox::consent_url(auth_url).ok_or(SellerError::NoPage)?;
+        let shown = send(self.http.get(&consent)).await?;
+        if shown.status() != StatusCode::OK {
+            return Err(SellerError::Consent(shown.status()));
+        }
+        let form = match decision {
+            Decision::Approve => "decision=approve",
+            Decision::Deny => "decision=deny",
+        };
+        let decided = self
+            .http
+            .post(&consent)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        let decided = send(decided).await?;
+        let status = decided.status();
+        location(&decided)?.ok_or(SellerError::Consent(status))
+    }
+
+    /// Opens a callback.
+    pub(super) async fn open(&self, callback: &Url) -> Result<Page, SellerError> {
+        let answer = send(self.http.get(callback.clone())).await?;
+        Ok(Page {
+            status: answer.status().as_u16(),
+            location: location(&answer)?,
+        })
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response, SellerError> {
+    let sent = request.send().await;
+    sent.map_err(|error| SellerError::NoAnswer(error.without_url()))
+}
+
+fn location(answer: &reqwest::Response) -> Result<Option<Url>, SellerError> {
+    let Some(value) = answer.headers().get(LOCATION) else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| SellerError::Location)?;
+    let url = text.parse().map_err(|_| SellerError::Location)?;
+    Ok(Some(url))
+}

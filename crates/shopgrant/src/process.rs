@@ -1,0 +1,125 @@
+//! A broker at work: its HTTP server and its workers, from start to drain.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use broker::Broker;
+use server::ServerOptions;
+use storage::Storage;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long requests, exchanges and deliveries under way may take to end.
+const DRAIN_LIMIT: Duration = Duration::from_secs(20);
+
+/// The shortest and the longest wait before the database is watched again after it failed.
+const WATCH_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// The HTTP side of a process.
+pub(crate) struct Http {
+    pub(crate) listener: TcpListener,
+    pub(crate) options: ServerOptions,
+}
+
+/// Everything that runs on behalf of one broker.
+pub(crate) struct Process {
+    broker: Broker,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    /// Cancelled when a part ends that should run for as long as the process.
+    broken: CancellationToken,
+    server: Option<ServerHandle>,
+}
+
+impl Process {
+    /// Starts the watch over other processes' commits; a server and workers are added to it.
+    pub(crate) fn start(broker: Broker, storage: Storage) -> Self {
+        let process = Self {
+            broker,
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            broken: CancellationToken::new(),
+            server: None,
+        };
+        process
+            .tasks
+            .spawn(watch_other_processes(storage, process.shutdown.clone()));
+        process
+    }
+
+    /// Serves HTTP from now on; returns the address that is listened on.
+    pub(crate) fn serve(&mut self, http: Http) -> io::Result<SocketAddr> {
+        let address = http.listener.local_addr()?;
+        let server = server::start(self.broker.clone(), http.options, http.listener)?;
+        self.server = Some(server.handle());
+        let guard = self.broken.clone().drop_guard();
+        self.tasks.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the HTTP server failed");
+            }
+            drop(guard);
+        });
+        Ok(address)
+    }
+
+    /// Runs every worker from now on.
+    pub(crate) fn work(&self) {
+        let guard = self.broken.clone().drop_guard();
+        let workers = self.broker.clone();
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            workers.run_workers(shutdown).await;
+            drop(guard);
+        });
+    }
+
+    /// Returns when a part has ended by itself, which none should.
+    pub(crate) async fn broken(&self) {
+        self.broken.cancelled().await;
+    }
+
+    /// Takes no more requests and no more work, and waits for what is under way; not for ever, since
+    /// everything that matters is in the database and is taken up again.
+    pub(crate) async fn drain(self) {
+        let drained = async {
+            self.shutdown.cancel();
+            if let Some(server) = &self.server {
+                server.stop(true).await;
+            }
+            self.broker.shut_down().await;
+            self.tasks.close();
+            self.tasks.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_LIMIT, drained).await.is_err() {
+            tracing::warn!("ending although work is under way; it will be taken up again");
+        }
+    }
+}
+
+async fn watch_other_processes(storage: Storage, shutdown: CancellationToken) {
+    let (shortest, longest) = WATCH_AGAIN;
+    let mut wait = shortest;
+    loop {
+        let began = Instant::now();
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            error = storage.watch_other_processes() => {
+                tracing::warn!(%error, "commits of other processes are noticed late for now");
+            }
+        }
+        wait = if began.elapsed() > longest {
+            shortest
+        } else {
+            (wait * 2).min(longest)
+        };
+        if tokio::time::timeout(wait, shutdown.cancelled())
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Puts a broker together from the settings.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::{Broker, Options, Parts, PlainHttp, SystemClock, SystemEntropy, Uniqueness};
+use domain::delivery::RetrySchedule;
+use messaging::{EventBus, InProcessBus, InvalidAmqpUrl, RabbitBus, RabbitOptions};
+use secrecy::{ExposeSecret, SecretString};
+use server::{Rate, RateOptions, ServerOptions};
+use storage::sealing::{Keyring, NotAMasterKey};
+use storage::{OpenError, Storage};
+use url::Url;
+
+use crate::secret_file::{self, SecretFileError};
+use crate::settings::{self, RateLimit, Settings};
+
+/// Why there is no broker.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WiringError {
+    #[error(
+        "setting `master_key_file` is missing: name a file with 32 bytes in base64, as `openssl rand -base64 32` prints them"
+    )]
+    NoMasterKey,
+    #[error("setting `master_key_file`")]
+    MasterKeyFile(#[source] SecretFileError),
+    #[error("setting `master_key_file`: {}", path.display())]
+    MasterKey {
+        path: PathBuf,
+        #[source]
+        source: NotAMasterKey,
+    },
+    #[error("setting `database_url`")]
+    Database(#[source] OpenError),
+    #[error("setting `amqp_url`")]
+    Amqp(#[source] InvalidAmqpUrl),
+    #[error(transparent)]
+    Egress(#[from] egress::BuildError),
+    #[cfg(feature = "crash-points")]
+    #[error("SHOPGRANT_CRASH_POINT: there is no point `{0}`")]
+    CrashPoint(String),
+}
+
+/// The database with a schema that this program knows: it is migrated, or refused if that is not wanted.
+pub(crate) async fn open_storage(settings: &Settings) -> Result<Storage, WiringError> {
+    let storage = connect(&settings.database_url).await?;
+    let checked = if settings.migrate_on_start {
+        storage.migrate().await
+    } else {
+        storage.check_schema().await
+    };
+    checked.map_err(WiringError::Database)?;
+    Ok(storage)
+}
+
+/// The database with whatever schema it has.
+pub(crate) async fn connect(database_url: &SecretString) -> Result<Storage, WiringError> {
+    Storage::open(database_url.expose_secret())
+        .await
+        .map_err(WiringError::Database)
+}
+
+/// A broker for `serve`, on the bus that the settings name.
+pub(crate) async fn broker(
+    settings: &Settings,
+    storage: Storage,
+    public_url: Url,
+) -> Result<Broker, WiringError> {
+    let keyring = keyring(settings.master_key_file.as_deref())?;
+    let bus = bus(settings.amqp_url.as_ref()).await?;
+    assemble(settings, storage, keyring, bus, public_url)
+}
+
+/// A broker for the operator's commands: no worker of it ever runs, so that it needs no RabbitMQ.
+pub(crate) async fn operators_broker(settings: &Settings) -> Result<Broker, WiringError> {
+    let keyring = keyring(settings.master_key_file.as_deref())?;
+    let storage = open_storage(settings).await?;
+    let public_url = settings.public_url(settings.listen);
+    let bus = Arc::new(InProcessBus::new());
+    assemble(settings, storage, keyring, bus, public_url)
+}
+
+/// A broker of the given parts, with the settings' options.
+pub(crate) fn assemble(
+    settings: &Settings,
+    storage: Storage,
+    keyring: Keyring,
+    bus: Arc<dyn EventBus>,
+    public_url: Url,
+) -> Result<Broker, WiringError> {
+    let egress = egress::Client::new(egress::Policy {
+        allow: settings.egress.allow.clone(),
+        ports: settings.egress.ports.iter().copied().collect(),
+        ..egress::Policy::default()
+    })?;
+    let options = options(settings, public_url);
+    #[cfg(feature = "crash-points")]
+    let options = with_crash_point(options)?;
+    Ok(Broker::new(Parts {
+        storage,
+        keyring,
+        egress,
+        bus,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        options,
+    }))
+}
+
+/// The bus over RabbitMQ, or inside the process if there is no URL.
+pub(crate) async fn bus(amqp_url: Option<&SecretString>) -> Result<Arc<dyn EventBus>, WiringError> {
+    let Some(url) = amqp_url else {
+        return Ok(Arc::new(InProcessBus::new()));
+    };
+    let bus = RabbitBus::connect(RabbitOptions::new(url.clone()))
+        .await
+        .map_err(WiringError::Amqp)?;
+    Ok(Arc::new(bus))
+}
+
+/// The HTTP server's part of the settings.
+pub(crate) fn server_options(settings: &Settings, public_url: Url) -> ServerOptions {
+    let rate = |limit: RateLimit| Rate {
+        per_second: limit.per_second,
+        burst: limit.burst,
+    };
+    ServerOptions {
+        rate: RateOptions {
+            per_institution: rate(settings.rate_limit.per_institution),
+            per_address: rate(settings.rate_limit.per_address),
+        },
+        trusted_proxies: settings.trusted_proxies.clone(),
+        ..ServerOptions::new(public_url)
+    }
+}
+
+fn keyring(master_key_file: Option<&Path>) -> Result<Keyring, WiringError> {
+    let path = master_key_file.ok_or(WiringError::NoMasterKey)?;
+    let text = secret_file::read(path).map_err(WiringError::MasterKeyFile)?;
+    Keyring::from_base64(&text).map_err(|source| WiringError::MasterKey {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn options(settings: &Settings, public_url: Url) -> Options {
+    let seconds = |count: u32| Duration::from_secs(u64::from(count));
+    let mut options = Options::new(public_url);
+    options.uniqueness = match settings.authorization.uniqueness {
+        settings::Uniqueness::Broker => Uniqueness::Broker,
+        settings::Uniqueness::Institution => Uniqueness::Institution,
+    };
+    options.direct_deadline = seconds(settings.authorization.direct_deadline_seconds.get());
+    options.key_deadline = seconds(settings.authorization.key_deadline_seconds.get());
+    options.plain_http_redirects = plain_http_redirects(settings);
+    let waits = settings.webhooks.retry_schedule_seconds.iter();
+    options.retry_schedule =
+        RetrySchedule::new(waits.map(|wait| Duration::from_secs(wait.get())).collect());
+    options.webhook_timeout = seconds(settings.webhooks.timeout_seconds.get());
+    options.webhook_retention =
+        Duration::from_hours(24 * u64::from(settings.webhooks.retention_days.get()));
+    options
+}
+
+/// Has a test's process kill itself where the test says.
+#[cfg(feature = "crash-points")]
+fn with_crash_point(mut options: Options) -> Result<Options, WiringError> {
+    if let Some(name) = settings::crash_point() {
+        let point = name.parse().map_err(|()| WiringError::CrashPoint(name))?;
+        options.crash_point = Some(point);
+    }
+    Ok(options)
+}
+
+/// Where the operator opened loopback, this is a machine for development.
+fn plain_http_redirects(settings: &Settings) -> PlainHttp {
+    let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let is_open = |address: &IpAddr| {
+        settings
+            .egress
+            .allow
+            .iter()
+            .any(|net| net.contains(address))
+    };
+    if loopback.iter().any(is_open) {
+        PlainHttp::LoopbackOnly
+    } else {
+        PlainHttp::Refused
+    }
+}
