@@ -15,7 +15,6 @@ use secrecy::{ExposeSecret, SecretString};
 use storage::platform_apps::{self, PlatformApp};
 use storage::{StorageError, Tx, authorizations, stores};
 use tokio::time::Instant;
-use url::Url;
 
 use crate::Broker;
 use crate::crash_point::CrashPoint;
@@ -23,8 +22,8 @@ use crate::finish_authorization::{Attempt, Ending, Fence};
 use crate::internal::Internal;
 use crate::key_proof::judge;
 use crate::query_store::LOOK_AGAIN;
+use crate::redirect::with_outcome;
 use crate::secret_text::sha256;
-use crate::start_authorization::OUR_PARAMETERS;
 
 /// How long a platform has to exchange a code, while the seller's browser waits.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
@@ -333,60 +332,6 @@ impl Broker {
     }
 }
 
-/// The institution's page, with the five parameters behind whatever its query has.
-fn with_outcome(redirect_url: &str, outcome: &Outcome) -> Result<String, url::ParseError> {
-    let mut url = Url::parse(redirect_url)?;
-    let values = [
-        outcome.client_id.to_string(),
-        outcome.store_id.to_string(),
-        outcome.seller_id.clone().unwrap_or_default(),
-        outcome.auth_status.code().to_owned(),
-        outcome
-            .fail_reason
-            .map(|reason| reason.code().to_owned())
-            .unwrap_or_default(),
-    ];
-    url.query_pairs_mut()
-        .extend_pairs(OUR_PARAMETERS.iter().zip(values));
-    Ok(url.into())
-}
-
 fn chrono_duration(duration: Duration) -> chrono::TimeDelta {
     chrono::TimeDelta::from_std(duration).unwrap_or(chrono::TimeDelta::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn the_outcome_stands_behind_the_query_that_was_there() {
-        let outcome = Outcome {
-            platform_name: "SHOPLINE",
-            client_id: ClientId::new(Uuid::from_u128(1)),
-            store_id: StoreId::new(Uuid::from_u128(2)),
-            seller_id: Some("myshop2023".to_owned()),
-            auth_status: AuthStatus::Failed,
-            fail_reason: Some(FailReason::UserDenied),
-        };
-        let url = with_outcome("https://pay.example/done?order=7", &outcome).unwrap();
-        assert_eq!(
-            url,
-            "https://pay.example/done?order=7&client_id=cl_00000000000000000000000000000001\
-             &store_id=st_00000000000000000000000000000002&seller_id=myshop2023\
-             &auth_status=FAILED&auth_fail_reason=USER_DENIED"
-        );
-        let success = Outcome {
-            fail_reason: None,
-            auth_status: AuthStatus::Success,
-            ..outcome
-        };
-        let url = with_outcome("https://pay.example/", &success).unwrap();
-        assert!(
-            url.ends_with("&auth_status=SUCCESS&auth_fail_reason="),
-            "{url}"
-        );
-    }
 }

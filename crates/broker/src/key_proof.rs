@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Authorization, Credential, FailReason, LeaseId, Scopes};
+use domain::{Authorization, Credential, FailReason, LeaseId, Platform, Scopes};
 use futures_util::future::join_all;
 use platforms::{App, PlatformFailure, Proof, ProveRequest, adapter};
 use storage::authorizations::KeyWork;
@@ -64,10 +64,10 @@ impl Broker {
         let app = app.as_ref().map(|app| self.open_app(app)).transpose()?;
         let ending = match self.ask_platform(work, app.as_ref()).await? {
             Ok(proof) => {
-                let required = app.as_ref().map_or(&[][..], |app| &app.scopes);
+                let required = required_scopes(authorization.platform, app.as_ref());
                 judge(
                     authorization,
-                    required,
+                    &required,
                     proof,
                     Some(work.fingerprint.clone()),
                 )
@@ -129,6 +129,19 @@ impl Broker {
             })
             .await?;
         Ok(())
+    }
+}
+
+/// What the operator's app requires; where a platform needs no app, what is asked of every seller there.
+fn required_scopes(platform: Platform, app: Option<&App>) -> Vec<String> {
+    match app {
+        Some(app) => app.scopes.clone(),
+        None => adapter(platform)
+            .facts()
+            .default_scopes
+            .iter()
+            .map(|&scope| scope.to_owned())
+            .collect(),
     }
 }
 

@@ -29,6 +29,7 @@ mod list_stores;
 mod options;
 mod platform_apps;
 mod query_store;
+mod redirect;
 mod register_client;
 mod relay;
 mod retention;

@@ -1,8 +1,8 @@
 //! `store/auth`: asks for the authorization to read a store.
 
 use domain::{
-    AuthType, Authorization, AuthorizationId, AuthorizationState, Credential, Institution,
-    ShopLabel, Store, StoreState,
+    AuthType, Authorization, AuthorizationId, AuthorizationState, Credential, ShopLabel, Store,
+    StoreState,
 };
 use platforms::{AppNeed, AuthorizeRequest, KeyShape, PlatformAdapter, PlatformFacts, adapter};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +17,6 @@ use crate::Broker;
 use crate::caller::{CallError, Caller};
 use crate::change::{Answer, Decision};
 use crate::field::FieldError;
-use crate::options::PlainHttp;
 use crate::secret_text::sha256;
 use crate::store_request::StoreRef;
 
@@ -75,15 +74,6 @@ pub enum StartAuthorizationError {
     #[error(transparent)]
     Field(#[from] FieldError),
 }
-
-/// What the redirect adds to a `redirect_url`; a URL that has one of them already could be misread.
-pub(crate) const OUR_PARAMETERS: [&str; 5] = [
-    "client_id",
-    "store_id",
-    "seller_id",
-    "auth_status",
-    "auth_fail_reason",
-];
 
 /// A call that fits its platform.
 struct Fitting {
@@ -326,44 +316,6 @@ impl Broker {
             state_hash: sha256(state.expose_secret()),
         };
         Ok((carried, Some(auth_url)))
-    }
-
-    /// A browser is only ever sent to an origin that the operator registered for the institution.
-    fn check_redirect_url(&self, institution: &Institution, text: &str) -> Result<(), FieldError> {
-        let refuse = |problem: &'static str| Err(FieldError::new("redirect_url", problem));
-        let Ok(url) = Url::parse(text) else {
-            return refuse("must be a URL");
-        };
-        let is_loopback = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        match (url.scheme(), self.options().plain_http_redirects) {
-            ("https", _) => {}
-            ("http", PlainHttp::LoopbackOnly) if is_loopback => {}
-            _ => return refuse("must start with https://"),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return refuse("must not contain a user name or a password");
-        }
-        if url.fragment().is_some() {
-            return refuse("must not have a fragment");
-        }
-        if url
-            .query_pairs()
-            .any(|(name, _)| OUR_PARAMETERS.contains(&name.as_ref()))
-        {
-            return refuse("must not have a parameter that the redirect adds");
-        }
-        if !institution
-            .redirect_origins
-            .contains(&url.origin().ascii_serialization())
-        {
-            return refuse("must be at an origin that is registered for you");
-        }
-        Ok(())
     }
 }
 
