@@ -104,11 +104,11 @@ impl ResponseError for ApiError {
 
 /// A call that did what it says. `Envelope(())` has `"data":null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope<T>(pub T);
+pub(crate) struct Envelope<T>(pub T);
 
 impl<T: Serialize> Envelope<T> {
     /// The answer's body, byte for byte, for who has to keep it.
-    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&Body {
             code: Code::Success.number(),
             message: Code::Success.message(),

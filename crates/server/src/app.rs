@@ -79,11 +79,7 @@ impl Default for Rate {
 
 /// Serves the broker on the listener. The caller polls the server, inside of a Tokio runtime, and stops it
 /// by its handle; signals are the caller's as well. Requests under way get 15 seconds to end.
-pub fn start(
-    broker: Broker,
-    options: ServerOptions,
-    listener: TcpListener,
-) -> io::Result<Server> {
+pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> io::Result<Server> {
     let request_ids = RequestIds::new(&broker, &listener)?;
     let document = web::Data::new(Document::new(&openapi())?);
     let gateway = web::Data::new(Gateway::new(broker, options));

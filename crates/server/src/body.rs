@@ -19,7 +19,7 @@ use json::Json;
 
 /// Reads a call's fields, or tells in 900002 which of them is wrong and how; 415 comes first. The caller
 /// has limited the size.
-pub fn read_body<T>(content_type: Option<&str>, bytes: &[u8]) -> Result<T, ApiError>
+pub(crate) fn read_body<T>(content_type: Option<&str>, bytes: &[u8]) -> Result<T, ApiError>
 where
     T: DeserializeOwned + Validate,
 {
@@ -41,7 +41,7 @@ where
 
 /// 415 for a body that does not say that it is JSON in UTF-8. A body that is not there needs no type. The
 /// gateway asks before it looks at the token.
-pub fn require_json(content_type: Option<&str>, bytes: &[u8]) -> Result<(), ApiError> {
+pub(crate) fn require_json(content_type: Option<&str>, bytes: &[u8]) -> Result<(), ApiError> {
     let Some(content_type) = content_type else {
         if bytes.is_empty() {
             return Ok(());

@@ -18,8 +18,9 @@ use crate::page::{self, Verdict};
 
 /// 900000, and the cause with all of its causes in the log, once.
 pub(crate) fn system_error(error: &(dyn Error + 'static)) -> ApiError {
-    let chain: Vec<_> =
-        successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    let chain: Vec<_> = successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect();
     tracing::error!(error = chain.join(": "), "a request failed on our side");
     ApiError::system_error()
 }
@@ -212,15 +213,35 @@ mod tests {
         let told = "store_url must start with https://";
         check(IssueTokenError::InvalidClient, 401, "invalid client");
         check(AuthenticateError::InvalidToken, 401, "invalid token");
-        check(RegisterClientError::OtherDetails, 910_000, "user already exist");
+        check(
+            RegisterClientError::OtherDetails,
+            910_000,
+            "user already exist",
+        );
         check(CreateStoreError::UnknownClient, 910_001, "user not exist");
         check(CreateStoreError::Field(field()), 900_002, told);
         check(UpdateStoreError::UnknownStore, 940_002, "store not exist");
         check(UpdateStoreError::Field(field()), 900_002, told);
-        check(StartAuthorizationError::UnknownStore, 940_002, "store not exist");
-        check(StartAuthorizationError::AlreadyAuthorized, 900_004, "repeat authorized");
-        check(StartAuthorizationError::ShopHeld, 900_003, "seller id already authorized");
-        check(StartAuthorizationError::CredentialHeld, 900_003, "auth info already authorized");
+        check(
+            StartAuthorizationError::UnknownStore,
+            940_002,
+            "store not exist",
+        );
+        check(
+            StartAuthorizationError::AlreadyAuthorized,
+            900_004,
+            "repeat authorized",
+        );
+        check(
+            StartAuthorizationError::ShopHeld,
+            900_003,
+            "seller id already authorized",
+        );
+        check(
+            StartAuthorizationError::CredentialHeld,
+            900_003,
+            "auth info already authorized",
+        );
         check(StartAuthorizationError::Field(field()), 900_002, told);
         check(UnbindStoreError::UnknownClient, 910_001, "user not exist");
         check(UnbindStoreError::UnknownStore, 940_002, "store not exist");
@@ -229,8 +250,16 @@ mod tests {
         check(QueryStoreError::UnknownClient, 910_001, "user not exist");
         check(QueryStoreError::UnknownStore, 940_002, "store not exist");
         check(ListStoresError::UnknownClient, 910_001, "user not exist");
-        check(ListStoresError::Cursor, 900_002, "cursor is not one of ours");
-        check(ListEventsError::Cursor, 900_002, "after is not one of our cursors");
+        check(
+            ListStoresError::Cursor,
+            900_002,
+            "cursor is not one of ours",
+        );
+        check(
+            ListEventsError::Cursor,
+            900_002,
+            "after is not one of our cursors",
+        );
         check(ListEventsError::CursorExpired, 900_002, "cursor expired");
     }
 
@@ -240,13 +269,20 @@ mod tests {
         check(Error::NonceUsed, 401, "nonce already used");
         let reused = "Idempotency-Key was used with another body";
         check(Error::IdempotencyKeyReused, 900_002, reused);
-        check(Error::Refused(UnbindStoreError::UnknownClient), 910_001, "user not exist");
+        check(
+            Error::Refused(UnbindStoreError::UnknownClient),
+            910_001,
+            "user not exist",
+        );
     }
 
     /// The messages are those of the table, from which the docs are made.
     #[test]
     fn claims_are_told_in_the_tables_words() {
-        for error in [StartAuthorizationError::ShopHeld, StartAuthorizationError::CredentialHeld] {
+        for error in [
+            StartAuthorizationError::ShopHeld,
+            StartAuthorizationError::CredentialHeld,
+        ] {
             let error = ApiError::from(error);
             assert!(error.code.messages().contains(&&*error.message));
         }

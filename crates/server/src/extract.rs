@@ -75,7 +75,11 @@ where
             let body = gateway.receive(&request, payload).await?;
             let Admitted { institution, .. } = gateway.admit(&request, &body).await?;
             let command = understand(&body)?;
-            Ok(Self { institution, command, fields: PhantomData })
+            Ok(Self {
+                institution,
+                command,
+                fields: PhantomData,
+            })
         }
         .boxed_local()
     }
@@ -94,7 +98,11 @@ where
         let (request, payload) = (request.clone(), payload.take());
         async move {
             let (caller, command) = receive_change::<R, C>(request, payload, Key::Ignored).await?;
-            Ok(Self { caller, command, fields: PhantomData })
+            Ok(Self {
+                caller,
+                command,
+                fields: PhantomData,
+            })
         }
         .boxed_local()
     }
@@ -112,9 +120,12 @@ where
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         async move {
-            let (caller, command) =
-                receive_change::<R, C>(request, payload, Key::Kept).await?;
-            Ok(Self { caller, command, fields: PhantomData })
+            let (caller, command) = receive_change::<R, C>(request, payload, Key::Kept).await?;
+            Ok(Self {
+                caller,
+                command,
+                fields: PhantomData,
+            })
         }
         .boxed_local()
     }
@@ -129,7 +140,9 @@ impl<R: DeserializeOwned + Validate + 'static> FromRequest for Unsigned<R> {
         async move {
             let gateway = Gateway::of(&request)?;
             let body = gateway.receive(&request, payload).await?;
-            gateway.limit_address(&request).map_err(ApiError::too_many_requests)?;
+            gateway
+                .limit_address(&request)
+                .map_err(ApiError::too_many_requests)?;
             Ok(Self { body: body.read()? })
         }
         .boxed_local()
@@ -174,7 +187,11 @@ where
     let gateway = Gateway::of(&request)?;
     let body = gateway.receive(&request, payload).await?;
     let Admitted { institution, nonce } = gateway.admit(&request, &body).await?;
-    let mut caller = Caller { institution, nonce, idempotency: None };
+    let mut caller = Caller {
+        institution,
+        nonce,
+        idempotency: None,
+    };
     let idempotency = match key {
         Key::Kept => idempotency::read(request.headers(), &body.bytes),
         Key::Ignored => Ok(None),

@@ -7,8 +7,7 @@ use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response,
-    ResponseBuilder,
+    Components, ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
 };
 use utoipa::{IntoParams, OpenApi as _};
 use utoipa_actix_web::AppExt;
@@ -50,8 +49,11 @@ struct Frame;
 pub fn openapi() -> OpenApi {
     let mut frame = Frame::openapi();
     frame.info.description = Some(description());
-    let (_, mut document) =
-        App::new().into_utoipa_app().openapi(frame).configure(routes).split_for_parts();
+    let (_, mut document) = App::new()
+        .into_utoipa_app()
+        .openapi(frame)
+        .configure(routes)
+        .split_for_parts();
     for (path, item) in &mut document.paths.paths {
         if let Some(call) = &mut item.post {
             complete(path, call);
@@ -60,7 +62,10 @@ pub fn openapi() -> OpenApi {
     document
         .components
         .get_or_insert_with(Components::new)
-        .add_security_scheme("token", SecurityScheme::ApiKey(ApiKey::Header(token_header())));
+        .add_security_scheme(
+            "token",
+            SecurityScheme::ApiKey(ApiKey::Header(token_header())),
+        );
     document
 }
 
@@ -83,7 +88,10 @@ fn complete(path: &str, call: &mut Operation) {
     if path == TOKEN_CALL {
         return;
     }
-    call.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
+    call.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(
+        "token",
+        [],
+    )]);
     let parameters = call.parameters.get_or_insert_default();
     let signed = SignedHeaders::into_params(|| Some(ParameterIn::Header));
     parameters.splice(0..0, signed.into_iter().map(RefOr::T));
@@ -91,16 +99,20 @@ fn complete(path: &str, call: &mut Operation) {
 
 fn refusal(code: Code) -> Response {
     let schema = Ref::from_schema_name("Failure");
-    let content = ContentBuilder::new().schema(Some(schema)).example(Some(json!({
-        "code": code.number(),
-        "message": code.message(),
-        "data": null,
-    })));
+    let content = ContentBuilder::new()
+        .schema(Some(schema))
+        .example(Some(json!({
+            "code": code.number(),
+            "message": code.message(),
+            "data": null,
+        })));
     let mut response = ResponseBuilder::new()
         .description(code.docs())
         .content("application/json", content.build());
     if code == Code::TooManyRequests {
-        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let seconds = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1));
         let header = HeaderBuilder::new()
             .schema(Some(seconds))
             .description(Some("Seconds until the call can succeed"));
@@ -133,7 +145,9 @@ mod tests {
 
     fn calls(document: &OpenApi) -> BTreeMap<&str, &Operation> {
         let items = document.paths.paths.iter();
-        items.filter_map(|(path, item)| Some((path.as_str(), item.post.as_ref()?))).collect()
+        items
+            .filter_map(|(path, item)| Some((path.as_str(), item.post.as_ref()?)))
+            .collect()
     }
 
     #[test]
@@ -211,7 +225,9 @@ mod tests {
     /// The lines of the fenced block that starts with these words.
     fn block(start: &str) -> Vec<&'static str> {
         let blocks = INTRODUCTION.split("```").skip(1).step_by(2);
-        let mut blocks = blocks.map(str::trim).filter(|block| block.starts_with(start));
+        let mut blocks = blocks
+            .map(str::trim)
+            .filter(|block| block.starts_with(start));
         let block = blocks.next().unwrap();
         assert_eq!(blocks.next(), None);
         block.lines().collect()

@@ -32,7 +32,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// How an authorization ended, for the seller who took part in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome<'a> {
+pub(crate) struct Outcome<'a> {
     /// The platform's name as its sellers know it.
     pub platform: &'a str,
     /// The shop's name or label, where it is known.
@@ -41,7 +41,7 @@ pub struct Outcome<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Authorized,
     /// The platform has not answered yet.
     Pending,
@@ -114,7 +114,7 @@ impl From<FailReason> for Verdict {
 }
 
 /// The end of an authorization whose institution gave no address to return to.
-pub fn result(outcome: &Outcome<'_>) -> HttpResponse {
+pub(crate) fn result(outcome: &Outcome<'_>) -> HttpResponse {
     let (title, advice) = match outcome.verdict {
         Verdict::Authorized => (
             "The shop is connected",
@@ -138,7 +138,7 @@ pub fn result(outcome: &Outcome<'_>) -> HttpResponse {
 
 /// For a link or a callback that is unknown, forged, expired or another browser's: one page for all of
 /// them, so that it tells nobody which.
-pub fn unknown_link() -> HttpResponse {
+pub(crate) fn unknown_link() -> HttpResponse {
     let about = html! {
         p { "It may have expired, may have been replaced by a newer one, or may have been opened in another browser than the one it was started in." }
         p { "Ask the service that sent you here for a new link, and open it in the browser in which you are signed in to your shop." }
@@ -147,7 +147,7 @@ pub fn unknown_link() -> HttpResponse {
 }
 
 /// For a browser that comes too often, with the time after which it may come again.
-pub fn busy(wait: Duration) -> HttpResponse {
+pub(crate) fn busy(wait: Duration) -> HttpResponse {
     let about = html! {
         p { "There were too many visits from your network in a short time. Wait a moment, then reload this page." }
     };
@@ -158,11 +158,15 @@ pub fn busy(wait: Duration) -> HttpResponse {
 }
 
 /// For a visit that fails by our fault. Nothing is spent by it that a reload would miss.
-pub fn failed() -> HttpResponse {
+pub(crate) fn failed() -> HttpResponse {
     let about = html! {
         p { "You did nothing wrong. Wait some minutes, then reload this page, or ask the service that sent you here for a new link." }
     };
-    respond(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side", &about)
+    respond(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something went wrong on our side",
+        &about,
+    )
 }
 
 fn respond(status: StatusCode, title: &str, about: &Markup) -> HttpResponse {
@@ -266,7 +270,11 @@ mod tests {
         assert!(read(response).await.contains("<h1>One moment, please</h1>"));
         let response = failed();
         assert_eq!(response.status(), 500);
-        assert!(read(response).await.contains("<h1>Something went wrong on our side</h1>"));
+        assert!(
+            read(response)
+                .await
+                .contains("<h1>Something went wrong on our side</h1>")
+        );
     }
 
     #[actix_web::test]

@@ -14,14 +14,14 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 /// Where the time comes from: the broker's clock.
-pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+pub(crate) type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// After so many calls the keys whose buckets are full again are dropped, so that an address that called
 /// once does not stay in memory for ever.
 const CALLS_BETWEEN_SWEEPS: u32 = 1024;
 
 /// A token bucket for each key: `burst` calls at once, and `per_second` more with every second.
-pub struct RateLimit<K: Hash + Eq + Clone> {
+pub(crate) struct RateLimit<K: Hash + Eq + Clone> {
     buckets: RateLimiter<K, DashMapStateStore<K>, BrokerClock, NoOpMiddleware<Nanos>>,
     clock: BrokerClock,
     /// The time in which one call is refilled. Nobody who is refused ever has to wait longer.
@@ -30,7 +30,7 @@ pub struct RateLimit<K: Hash + Eq + Clone> {
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
-    pub fn new(per_second: NonZeroU32, burst: NonZeroU32, now: Now) -> Self {
+    pub(crate) fn new(per_second: NonZeroU32, burst: NonZeroU32, now: Now) -> Self {
         let clock = BrokerClock(now);
         let quota = Quota::per_second(per_second).allow_burst(burst);
         Self {
@@ -42,7 +42,7 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
     }
 
     /// Takes a call out of the key's bucket, or tells how long to wait until one is in it.
-    pub fn check(&self, key: &K) -> Result<(), Duration> {
+    pub(crate) fn check(&self, key: &K) -> Result<(), Duration> {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         if calls % CALLS_BETWEEN_SWEEPS == CALLS_BETWEEN_SWEEPS - 1 {
             self.buckets.retain_recent();

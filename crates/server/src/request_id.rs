@@ -11,13 +11,13 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::api_error::ApiError;
 
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_CALLERS_CHARS: usize = 128;
 
 /// What a request is called, for handlers to take as an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId {
+pub(crate) struct RequestId {
     /// Ours, as the answer carries it.
     pub id: String,
     /// What the caller called it. Good for a log line that helps them; anybody can send anything.
@@ -36,7 +36,7 @@ pub struct RequestId {
 ///     async move { server::request_id::attach(id, request, next).await }
 /// }));
 /// ```
-pub async fn attach<B: MessageBody + 'static>(
+pub(crate) async fn attach<B: MessageBody + 'static>(
     id: String,
     request: ServiceRequest,
     next: Next<B>,

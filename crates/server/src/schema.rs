@@ -73,7 +73,14 @@ impl ToSchema for Null {}
 pub(crate) struct IdempotencyKey {
     /// The same key with the same body is answered once more what it was answered before, for 24 hours;
     /// with another body it is 900002. Must be covered by the signature.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$", example = "order-1024-create", nullable = false)]
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$",
+        example = "order-1024-create",
+        nullable = false
+    )]
     key: Option<String>,
 }
 
@@ -133,10 +140,18 @@ pub(crate) struct Snapshot {
     #[schema(nullable = false)]
     scopes: Option<Vec<Scope>>,
     /// While SUCCESS.
-    #[schema(nullable = false, format = "date-time", example = "2026-11-21T18:00:00.000Z")]
+    #[schema(
+        nullable = false,
+        format = "date-time",
+        example = "2026-11-21T18:00:00.000Z"
+    )]
     authorized_at: Option<String>,
     /// When the grant ends, where it has an end; while SUCCESS.
-    #[schema(nullable = false, format = "date-time", example = "2026-11-22T04:00:00.000Z")]
+    #[schema(
+        nullable = false,
+        format = "date-time",
+        example = "2026-11-22T04:00:00.000Z"
+    )]
     expires_at: Option<String>,
     #[schema(schema_with = health, required = false)]
     health: Option<String>,
@@ -279,7 +294,10 @@ pub(crate) struct EndpointEventData {
 }
 
 pub(crate) fn platform() -> Object {
-    one_of("A platform's code, as in `platform/list`.", Platform::ALL.map(Platform::code))
+    one_of(
+        "A platform's code, as in `platform/list`.",
+        Platform::ALL.map(Platform::code),
+    )
 }
 
 pub(crate) fn auth_type() -> Object {
@@ -294,7 +312,10 @@ fn auth_types() -> Array {
 }
 
 pub(crate) fn auth_status() -> Object {
-    one_of("Where the store's authorization stands.", AuthStatus::ALL.map(AuthStatus::code))
+    one_of(
+        "Where the store's authorization stands.",
+        AuthStatus::ALL.map(AuthStatus::code),
+    )
 }
 
 pub(crate) fn endpoint_status() -> Object {
@@ -316,7 +337,10 @@ fn event_type() -> Object {
 }
 
 fn fail_reason() -> Object {
-    one_of("Never a platform's own words.", FailReason::ALL.map(FailReason::code))
+    one_of(
+        "Never a platform's own words.",
+        FailReason::ALL.map(FailReason::code),
+    )
 }
 
 fn fail_reason_or_empty() -> Object {
@@ -325,7 +349,10 @@ fn fail_reason_or_empty() -> Object {
 }
 
 fn actor() -> Object {
-    one_of("Whose move it is.", ["seller", "institution", "operator", "platform"])
+    one_of(
+        "Whose move it is.",
+        ["seller", "institution", "operator", "platform"],
+    )
 }
 
 fn scope_grant() -> Object {
@@ -358,90 +385,4 @@ fn one_of(description: &str, words: impl IntoIterator<Item = &'static str>) -> O
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::DateTime;
-    use domain::store::{Authorized, StoreState};
-    use domain::{IdentityRealm, Scopes, ShopIdentity, Store, WriteScope};
-    use serde_json::Value;
-
-    use super::*;
-
-    fn store(state: StoreState) -> Store {
-        Store {
-            id: "st_00000000000000000000000000000001".parse().unwrap(),
-            institution: "inst_00000000000000000000000000000002".parse().unwrap(),
-            client: "cl_00000000000000000000000000000003".parse().unwrap(),
-            platform: Platform::Shopline,
-            store_url: "https://demo.myshopline.com".to_owned(),
-            name: "Demo".to_owned(),
-            category: "General".to_owned(),
-            extra_info: None,
-            seller_id: None,
-            auth_type: None,
-            state,
-            sequence: 0,
-            revision: 1,
-            created_at: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    fn authorized() -> Store {
-        let granted = ["read_orders".to_owned()];
-        let state = StoreState::Success(Authorized {
-            grant: "grant_00000000000000000000000000000004".parse().unwrap(),
-            shop: ShopIdentity::new(IdentityRealm::Shopline, "demo"),
-            scopes: Scopes::assess(&granted, &[], WriteScope::StandsAlone),
-            authorized_at: DateTime::UNIX_EPOCH,
-            expires_at: Some(DateTime::UNIX_EPOCH),
-        });
-        Store {
-            seller_id: Some("demo".to_owned()),
-            auth_type: Some(AuthType::Url),
-            ..store(state)
-        }
-    }
-
-    fn keys(object: &Value) -> Vec<&str> {
-        let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    fn required(schema: &Value) -> Vec<&str> {
-        let names = schema["required"].as_array().unwrap();
-        let mut names: Vec<_> = names.iter().map(|name| name.as_str().unwrap()).collect();
-        names.sort_unstable();
-        names
-    }
-
-    #[test]
-    fn a_snapshot_is_as_it_is_described() {
-        let schema = serde_json::to_value(Snapshot::schema()).unwrap();
-        let full = serde_json::to_value(broker::Snapshot::of(&authorized())).unwrap();
-        assert_eq!(keys(&schema["properties"]), keys(&full));
-        let least = store(StoreState::Unauthorized);
-        let least = serde_json::to_value(broker::Snapshot::of(&least)).unwrap();
-        assert_eq!(required(&schema), keys(&least));
-        for (key, value) in full.as_object().unwrap() {
-            if let Some(words) = schema["properties"][key]["enum"].as_array() {
-                assert!(words.contains(value), "{key}: {value}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_scope_is_as_it_is_described() {
-        let schema = serde_json::to_value(Scope::schema()).unwrap();
-        let full = serde_json::to_value(broker::Snapshot::of(&authorized())).unwrap();
-        assert_eq!(keys(&schema["properties"]), keys(&full["scopes"][0]));
-        assert_eq!(required(&schema), keys(&full["scopes"][0]));
-    }
-
-    #[test]
-    fn a_failure_names_each_code_but_success() {
-        let schema = serde_json::to_value(Failure::schema()).unwrap();
-        let codes = schema["properties"]["code"]["enum"].as_array().unwrap();
-        assert_eq!(codes.len(), Code::ALL.len() - 1);
-        assert!(!codes.contains(&Value::from(200)));
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ use sfv::{BareItem, InnerList, ListEntry, Parameters};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-pub use error::SignatureError;
+pub(crate) use error::SignatureError;
 use fields::{Dictionary, Member};
 
 /// How far a signer's clock may be from ours, on either side.
@@ -28,7 +28,7 @@ const MAX_NONCE_CHARS: usize = 256;
 
 /// What is signed of a request.
 #[derive(Clone, Copy)]
-pub struct SignedRequest<'a> {
+pub(crate) struct SignedRequest<'a> {
     pub method: &'a str,
     /// The path as it was received, percent-encoding and all. A path of `public_url` stands in front of it
     /// in every component, since that is what the signer saw.
@@ -43,7 +43,7 @@ pub struct SignedRequest<'a> {
 
 /// A signature that covers what it must, over bytes that are as its digest says. Whether its maker knows
 /// the secret is for [`verify`] to find out.
-pub struct ReceivedSignature {
+pub(crate) struct ReceivedSignature {
     pub keyid: String,
     pub created: DateTime<Utc>,
     pub expires: Option<DateTime<Utc>>,
@@ -67,7 +67,7 @@ impl fmt::Debug for ReceivedSignature {
 impl ReceivedSignature {
     /// Refuses a signature that was made more than 300 seconds before or after `now`, or whose own
     /// `expires` has passed.
-    pub fn check_window(&self, now: DateTime<Utc>) -> Result<(), SignatureError> {
+    pub(crate) fn check_window(&self, now: DateTime<Utc>) -> Result<(), SignatureError> {
         if (now - self.created).abs() > CLOCK_WINDOW {
             return Err(SignatureError::Expired);
         }
@@ -80,7 +80,7 @@ impl ReceivedSignature {
 
 /// Reads the signature that `app_id` made. An error says what is missing from the request, and nothing
 /// about what would have been right.
-pub fn parse(
+pub(crate) fn parse(
     request: &SignedRequest<'_>,
     app_id: &str,
 ) -> Result<ReceivedSignature, SignatureError> {
@@ -128,7 +128,7 @@ pub fn parse(
 
 /// Whether one of the secrets made this signature. Each live secret is tried, in constant time, so that a
 /// secret can be replaced while calls are under way.
-pub fn verify(received: &ReceivedSignature, secrets: &[SecretString]) -> bool {
+pub(crate) fn verify(received: &ReceivedSignature, secrets: &[SecretString]) -> bool {
     secrets.iter().any(|secret| {
         is_mac_of(
             &received.signature,

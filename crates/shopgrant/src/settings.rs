@@ -10,7 +10,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) amqp_url: Option<SecretString>,
     #[serde(default, deserialize_with = "value::optional")]
     pub(crate) master_key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "value::choice")]
     pub(crate) role: Role,
     pub(crate) migrate_on_start: bool,
     #[serde(deserialize_with = "value::list")]
@@ -48,8 +49,7 @@ pub(crate) struct Settings {
 }
 
 /// Which part of the work a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
     /// HTTP and workers
     All,
@@ -72,11 +72,11 @@ impl Role {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
+    #[serde(deserialize_with = "value::choice")]
     pub(crate) format: LogFormat,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
     Json,
@@ -96,11 +96,11 @@ pub(crate) struct Egress {
 pub(crate) struct Authorization {
     pub(crate) direct_deadline_seconds: NonZeroU32,
     pub(crate) key_deadline_seconds: NonZeroU32,
+    #[serde(deserialize_with = "value::choice")]
     pub(crate) uniqueness: Uniqueness,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Uniqueness {
     Broker,
     Institution,
@@ -147,7 +147,7 @@ pub(crate) enum SettingsError {
     #[error("setting `{key}`: {problem}")]
     Key { key: String, problem: String },
     #[error("the settings cannot be put together")]
-    Unmergeable(#[source] config::ConfigError),
+    Unmergeable(#[source] ConfigError),
 }
 
 impl Settings {
@@ -204,7 +204,7 @@ impl Settings {
             .map_err(SettingsError::Unmergeable)?;
         serde_path_to_error::deserialize(merged).map_err(|error| SettingsError::Key {
             key: error.path().to_string(),
-            problem: error.inner().to_string(),
+            problem: problem(error.into_inner()),
         })
     }
 
@@ -287,6 +287,14 @@ fn check_syntax(path: &Path, text: &str) -> Result<(), SettingsError> {
         line: before.matches('\n').count() + 1,
         problem: error.message().to_owned(),
     })
+}
+
+/// The error without the crate's own words for the key, which leave out half of it.
+fn problem(error: ConfigError) -> String {
+    if let ConfigError::At { error, .. } = error {
+        return error.to_string();
+    }
+    error.to_string()
 }
 
 fn refuse(key: &str, problem: &str) -> Result<(), SettingsError> {

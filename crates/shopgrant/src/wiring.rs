@@ -62,15 +62,17 @@ pub(crate) async fn connect(database_url: &SecretString) -> Result<Storage, Wiri
         .map_err(WiringError::Database)
 }
 
-/// A broker for `serve`, on the bus that the settings name.
-pub(crate) async fn broker(
+/// A broker for `serve`, on the bus that the settings name, and its storage. What can be refused without
+/// the database is refused before it is touched.
+pub(crate) async fn serving_broker(
     settings: &Settings,
-    storage: Storage,
     public_url: Url,
-) -> Result<Broker, WiringError> {
+) -> Result<(Broker, Storage), WiringError> {
     let keyring = keyring(settings.master_key_file.as_deref())?;
     let bus = bus(settings.amqp_url.as_ref()).await?;
-    assemble(settings, storage, keyring, bus, public_url)
+    let storage = open_storage(settings).await?;
+    let broker = assemble(settings, storage.clone(), keyring, bus, public_url)?;
+    Ok((broker, storage))
 }
 
 /// A broker for the operator's commands: no worker of it ever runs, so that it needs no RabbitMQ.

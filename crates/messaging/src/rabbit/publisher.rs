@@ -29,6 +29,8 @@ pub(super) struct Publisher {
 }
 
 enum Line {
+    /// Not open, or given up because answers were missing: on a new connection nobody waits for
+    /// them, and the broker forgets what it had not yet confirmed on the old one.
     Down,
     /// Every answer to what was sent over it has been read.
     Ready(Link),
@@ -56,6 +58,9 @@ impl Publisher {
     }
 
     pub(super) async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
+        if messages.is_empty() {
+            return Vec::new();
+        }
         let deadline = Instant::now() + self.confirm_within;
         let Ok(mut current) = timeout_at(deadline, self.line.lock()).await else {
             return vec![Err(PublishError::TimedOut); messages.len()];

@@ -26,3 +26,46 @@ fn method_of(pattern: &str) -> &'static str {
         "GET"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, web};
+    use utoipa_actix_web::service_config::ServiceConfig;
+
+    use super::*;
+    use crate::app::routes;
+    use crate::openapi::openapi;
+
+    #[actix_web::test]
+    async fn a_path_that_is_there_names_its_method() {
+        let app = init_service(
+            App::new()
+                .configure(|config| routes(&mut ServiceConfig::new(config)))
+                .default_service(web::to(refuse)),
+        )
+        .await;
+        for (path, item) in openapi().paths.paths {
+            let documented = if item.post.is_some() { "POST" } else { "GET" };
+            for method in [Method::GET, Method::POST, Method::HEAD, Method::DELETE] {
+                if method == documented {
+                    continue;
+                }
+                let request = TestRequest::with_uri(&path).method(method).to_request();
+                let response = call_service(&app, request).await;
+                assert_eq!(response.status(), 405, "{path}");
+                assert_eq!(response.headers().get(ALLOW).unwrap(), documented, "{path}");
+            }
+        }
+        for path in [
+            "/",
+            "/v1",
+            "/v1/store/create/",
+            "/v1/mid-open-api/merchant/store/list",
+        ] {
+            let request = TestRequest::post().uri(path).to_request();
+            assert_eq!(call_service(&app, request).await.status(), 404, "{path}");
+        }
+    }
+}

@@ -15,9 +15,14 @@ pub(super) fn of_client(
 ) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted_proxies.iter().any(|net| net.contains(address));
     // A listener of sockets always has a peer.
-    let mut client = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.to_canonical());
+    let mut client = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| {
+        peer.to_canonical()
+    });
     let values: Vec<_> = headers.get_all(X_FORWARDED_FOR).collect();
-    let hops = values.iter().rev().flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
+    let hops = values
+        .iter()
+        .rev()
+        .flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
     for hop in hops {
         if !is_trusted(&client) {
             break;
@@ -80,8 +85,16 @@ mod tests {
     #[test]
     fn the_right_most_stranger_is_the_client() {
         check("10.0.0.1", &["1.1.1.1, 198.51.100.1"], "198.51.100.1");
-        check("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.9.9.9"], "198.51.100.1");
-        check("10.0.0.1", &["1.1.1.1", "198.51.100.1", "10.9.9.9"], "198.51.100.1");
+        check(
+            "10.0.0.1",
+            &["1.1.1.1, 198.51.100.1, 10.9.9.9"],
+            "198.51.100.1",
+        );
+        check(
+            "10.0.0.1",
+            &["1.1.1.1", "198.51.100.1", "10.9.9.9"],
+            "198.51.100.1",
+        );
         check("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3");
     }
 

@@ -31,7 +31,8 @@ mod tests {
             (&["Basic t0k-e_n"], None),
             (&["t0k e_n"], None),
             (&["Bearer t0k e_n"], None),
-            (&["Bearer "], None),
+            // A token of that name, which nobody has.
+            (&["Bearer "], Some("Bearer")),
             (&[""], None),
             (&["é"], None),
             (&["t0k-e_n", "t0k-e_n"], None),
@@ -41,9 +42,7 @@ mod tests {
             for value in sent {
                 headers.append(AUTHORIZATION, value.as_bytes().try_into().unwrap());
             }
-            // "Bearer" without a token is a token of that name, which nobody has.
-            let expected = if sent == ["Bearer "] { Some("Bearer") } else { token };
-            assert_eq!(read_token(&headers), expected, "{sent:?}");
+            assert_eq!(read_token(&headers), token, "{sent:?}");
         }
     }
 }

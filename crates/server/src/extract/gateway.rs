@@ -22,6 +22,9 @@ use crate::body::{read_body, require_json};
 use crate::rate::{Now, RateLimit};
 use crate::signature::{self, SignatureError, SignedRequest};
 
+/// How long a body may take to arrive.
+const BODY_LIMIT: Duration = Duration::from_secs(30);
+
 /// The broker, and the checks before it.
 pub(crate) struct Gateway {
     broker: Broker,
@@ -86,10 +89,14 @@ impl Gateway {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Body, ApiError> {
-        let bytes = payload::read(request.headers(), payload, self.max_body_bytes).await?;
+        let bytes =
+            payload::read(request.headers(), payload, self.max_body_bytes, BODY_LIMIT).await?;
         let content_type = read_content_type(request.headers());
         require_json(content_type.as_deref(), &bytes)?;
-        Ok(Body { bytes, content_type })
+        Ok(Body {
+            bytes,
+            content_type,
+        })
     }
 
     /// Token, signature and rate.
@@ -101,7 +108,10 @@ impl Gateway {
         let Some(token) = authorization::read_token(request.headers()) else {
             return Err(ApiError::invalid_token());
         };
-        let Authenticated { institution, secrets } = self.broker.authenticate(token).await?;
+        let Authenticated {
+            institution,
+            secrets,
+        } = self.broker.authenticate(token).await?;
         request.extensions_mut().insert(institution.app_id.clone());
 
         let signed = SignedRequest {
@@ -118,8 +128,13 @@ impl Gateway {
         }
         received.check_window(self.broker.now())?;
 
-        self.institutions.check(&institution.id).map_err(ApiError::too_many_requests)?;
-        Ok(Admitted { institution, nonce: received.nonce })
+        self.institutions
+            .check(&institution.id)
+            .map_err(ApiError::too_many_requests)?;
+        Ok(Admitted {
+            institution,
+            nonce: received.nonce,
+        })
     }
 
     /// Counts the request for its client's address, or tells how long to wait.

@@ -37,7 +37,10 @@ mod tests {
     fn read_key(sent: &[&str]) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
         for value in sent {
-            headers.append(HEADER.try_into().unwrap(), value.as_bytes().try_into().unwrap());
+            headers.append(
+                HEADER.try_into().unwrap(),
+                value.as_bytes().try_into().unwrap(),
+            );
         }
         match read(&headers, b"{}") {
             Ok(key) => Ok(key.map(|key| key.key)),
@@ -51,7 +54,13 @@ mod tests {
         assert_eq!(read_key(&["a"]), Ok(Some("a".to_owned())));
         let longest = "~".repeat(255);
         assert_eq!(read_key(&[&longest]), Ok(Some(longest.clone())));
-        for sent in [&[""][..], &["a b"], &["é"], &[&"~".repeat(256)], &["a", "a"]] {
+        for sent in [
+            &[""][..],
+            &["a b"],
+            &["é"],
+            &[&"~".repeat(256)],
+            &["a", "a"],
+        ] {
             assert_eq!(
                 read_key(sent),
                 Err("Idempotency-Key must be 1 to 255 visible ASCII characters".to_owned()),

@@ -72,7 +72,11 @@ async fn complete(
 ) -> HttpResponse {
     // As it came: a platform signs the bytes, not what they mean.
     let raw_query = request.uri().query().unwrap_or_default();
-    let callback = Callback { platform, app, raw_query };
+    let callback = Callback {
+        platform,
+        app,
+        raw_query,
+    };
     match gateway.broker().complete_callback(callback).await {
         Ok(shown) => respond(&shown),
         Err(CallbackRefused::Unknown) => page::unknown_link(),

@@ -57,8 +57,13 @@ pub(crate) async fn register(
     gateway: web::Data<Gateway>,
     call: Changing<RegisterClientRequest, RegisterClient>,
 ) -> Result<Envelope<ClientIdResponse>, ApiError> {
-    let client_id = gateway.broker().register_client(&call.caller, call.command).await?;
-    Ok(Envelope(ClientIdResponse { client_id: client_id.to_string() }))
+    let client_id = gateway
+        .broker()
+        .register_client(&call.caller, call.command)
+        .await?;
+    Ok(Envelope(ClientIdResponse {
+        client_id: client_id.to_string(),
+    }))
 }
 
 #[cfg(test)]

@@ -12,7 +12,10 @@ use crate::body::read_body;
 #[track_caller]
 pub(super) fn check<R: DeserializeOwned + Validate + PartialSchema>() {
     let schema = serde_json::to_value(R::schema()).unwrap();
-    let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    let properties = schema["properties"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let good: Map<_, _> = properties
         .iter()
@@ -20,10 +23,19 @@ pub(super) fn check<R: DeserializeOwned + Validate + PartialSchema>() {
         .collect();
     assert_eq!(refusal::<R>(&good), None, "with all examples");
     let least = |without: &str| {
-        let fields = good.iter().filter(|(field, _)| required.contains(&json!(field)));
-        fields.filter(|(field, _)| *field != without).map(|(k, v)| (k.clone(), v.clone())).collect()
+        let fields = good
+            .iter()
+            .filter(|(field, _)| required.contains(&json!(field)));
+        fields
+            .filter(|(field, _)| *field != without)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     };
-    assert_eq!(refusal::<R>(&least("")), None, "with what is required alone");
+    assert_eq!(
+        refusal::<R>(&least("")),
+        None,
+        "with what is required alone"
+    );
     for field in required.iter().filter_map(Value::as_str) {
         let expected = format!("{field} can't be empty");
         assert_eq!(refusal::<R>(&least(field)), Some(expected));
@@ -37,7 +49,10 @@ pub(super) fn check<R: DeserializeOwned + Validate + PartialSchema>() {
     }
     let mut fields = good;
     fields.insert("colour".to_owned(), json!("red"));
-    assert_eq!(refusal::<R>(&fields).as_deref(), Some("unknown field colour"));
+    assert_eq!(
+        refusal::<R>(&fields).as_deref(),
+        Some("unknown field colour")
+    );
 }
 
 fn refusal<R: DeserializeOwned + Validate>(fields: &Map<String, Value>) -> Option<String> {

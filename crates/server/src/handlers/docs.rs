@@ -31,19 +31,26 @@ impl Document {
         let json = openapi.to_json().map_err(io::Error::other)?;
         // Seen from `/docs/`, so that it is found below a path of the public URL as well.
         let swagger = Arc::new(Config::from("../openapi.json"));
-        Ok(Self { json: json.into(), swagger })
+        Ok(Self {
+            json: json.into(),
+            swagger,
+        })
     }
 }
 
 #[get("/openapi.json")]
 pub(crate) async fn openapi_json(document: web::Data<Document>) -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::json()).body(document.json.clone())
+    HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(document.json.clone())
 }
 
 /// The page's own addresses are relative, so the slash matters to the browser.
 #[get("/docs")]
 pub(crate) async fn without_slash() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "docs/")).finish()
+    HttpResponse::PermanentRedirect()
+        .insert_header((LOCATION, "docs/"))
+        .finish()
 }
 
 #[get("/docs/{file:.*}")]
@@ -51,7 +58,8 @@ pub(crate) async fn swagger_ui(
     document: web::Data<Document>,
     file: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let found = serve(&file, Arc::clone(&document.swagger)).map_err(|error| system_error(&*error))?;
+    let found =
+        serve(&file, Arc::clone(&document.swagger)).map_err(|error| system_error(&*error))?;
     let Some(file) = found else {
         return Err(ApiError::new(Code::NotFound));
     };

@@ -53,8 +53,14 @@ impl TryFrom<EventPage> for ListEventsResponse {
     type Error = serde_json::Error;
 
     fn try_from(page: EventPage) -> Result<Self, serde_json::Error> {
-        let events = page.events.iter().map(|event| serde_json::from_slice(event));
-        Ok(Self { events: events.collect::<Result<_, _>>()?, next_cursor: page.next_cursor })
+        let events = page
+            .events
+            .iter()
+            .map(|event| serde_json::from_slice(event));
+        Ok(Self {
+            events: events.collect::<Result<_, _>>()?,
+            next_cursor: page.next_cursor,
+        })
     }
 }
 
@@ -73,8 +79,13 @@ pub(crate) async fn list(
     gateway: web::Data<Gateway>,
     call: Reading<ListEventsRequest, ListEvents>,
 ) -> Result<Envelope<ListEventsResponse>, ApiError> {
-    let page = gateway.broker().list_events(&call.institution, call.command).await?;
-    let response = page.try_into().map_err(|error: serde_json::Error| system_error(&error))?;
+    let page = gateway
+        .broker()
+        .list_events(&call.institution, call.command)
+        .await?;
+    let response = page
+        .try_into()
+        .map_err(|error: serde_json::Error| system_error(&error))?;
     Ok(Envelope(response))
 }
 
@@ -109,7 +120,10 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_not_passed_on() {
-        let page = EventPage { events: vec![b"{".to_vec()], next_cursor: String::new() };
+        let page = EventPage {
+            events: vec![b"{".to_vec()],
+            next_cursor: String::new(),
+        };
         assert!(ListEventsResponse::try_from(page).is_err());
     }
 }

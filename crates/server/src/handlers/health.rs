@@ -14,7 +14,9 @@ use crate::extract::Gateway;
 )]
 #[get("/healthz")]
 pub(crate) async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok")
+    HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .body("ok")
 }
 
 /// Whether the process can do its work
@@ -29,7 +31,9 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub(crate) async fn readyz(gateway: web::Data<Gateway>) -> HttpResponse {
     match gateway.broker().check_alive().await {
-        Ok(()) => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok"),
+        Ok(()) => HttpResponse::Ok()
+            .content_type(ContentType::plaintext())
+            .body("ok"),
         Err(internal) => {
             system_error(&internal);
             HttpResponse::ServiceUnavailable()

@@ -6,12 +6,18 @@ const DEFAULT_LIMIT: u64 = 100;
 
 /// A page's size, whose range was checked.
 pub(super) fn read_limit(limit: Option<i64>) -> u64 {
-    limit.and_then(|limit| u64::try_from(limit).ok()).unwrap_or(DEFAULT_LIMIT)
+    limit
+        .and_then(|limit| u64::try_from(limit).ok())
+        .unwrap_or(DEFAULT_LIMIT)
 }
 
 /// The seconds to wait, whose range was checked.
 pub(super) fn read_wait(wait_seconds: Option<i64>) -> Duration {
-    Duration::from_secs(wait_seconds.and_then(|secs| u64::try_from(secs).ok()).unwrap_or(0))
+    Duration::from_secs(
+        wait_seconds
+            .and_then(|secs| u64::try_from(secs).ok())
+            .unwrap_or(0),
+    )
 }
 
 #[cfg(test)]

@@ -27,7 +27,11 @@ pub(crate) struct StoreIdResponse {
 pub(crate) struct StartAuthorizationResponse {
     /// Where to send the seller's browser; with URL only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, format = "uri", example = "https://demo.myshopline.com/admin/oauth-web/#/oauth/authorize?appKey=…")]
+    #[schema(
+        nullable = false,
+        format = "uri",
+        example = "https://demo.myshopline.com/admin/oauth-web/#/oauth/authorize?appKey=…"
+    )]
     auth_url: Option<String>,
 }
 
@@ -55,8 +59,13 @@ pub(crate) async fn create(
     gateway: web::Data<Gateway>,
     call: Repeatable<CreateStoreRequest, CreateStore>,
 ) -> Result<Envelope<StoreIdResponse>, ApiError> {
-    let store_id = gateway.broker().create_store(&call.caller, call.command).await?;
-    Ok(Envelope(StoreIdResponse { store_id: store_id.to_string() }))
+    let store_id = gateway
+        .broker()
+        .create_store(&call.caller, call.command)
+        .await?;
+    Ok(Envelope(StoreIdResponse {
+        store_id: store_id.to_string(),
+    }))
 }
 
 /// Update a store
@@ -74,8 +83,13 @@ pub(crate) async fn update(
     gateway: web::Data<Gateway>,
     call: Changing<UpdateStoreRequest, UpdateStore>,
 ) -> Result<Envelope<StoreIdResponse>, ApiError> {
-    let store_id = gateway.broker().update_store(&call.caller, call.command).await?;
-    Ok(Envelope(StoreIdResponse { store_id: store_id.to_string() }))
+    let store_id = gateway
+        .broker()
+        .update_store(&call.caller, call.command)
+        .await?;
+    Ok(Envelope(StoreIdResponse {
+        store_id: store_id.to_string(),
+    }))
 }
 
 /// Ask for a store's authorization
@@ -95,8 +109,13 @@ pub(crate) async fn auth(
     gateway: web::Data<Gateway>,
     call: Repeatable<StartAuthorizationRequest, StartAuthorization>,
 ) -> Result<Envelope<StartAuthorizationResponse>, ApiError> {
-    let started = gateway.broker().start_authorization(&call.caller, call.command).await?;
-    Ok(Envelope(StartAuthorizationResponse { auth_url: started.auth_url }))
+    let started = gateway
+        .broker()
+        .start_authorization(&call.caller, call.command)
+        .await?;
+    Ok(Envelope(StartAuthorizationResponse {
+        auth_url: started.auth_url,
+    }))
 }
 
 /// Query a store
@@ -114,7 +133,10 @@ pub(crate) async fn query(
     gateway: web::Data<Gateway>,
     call: Reading<QueryStoreRequest, QueryStore>,
 ) -> Result<Envelope<Snapshot>, ApiError> {
-    let snapshot = gateway.broker().query_store(&call.institution, call.command).await?;
+    let snapshot = gateway
+        .broker()
+        .query_store(&call.institution, call.command)
+        .await?;
     Ok(Envelope(snapshot))
 }
 
@@ -130,8 +152,14 @@ pub(crate) async fn list(
     gateway: web::Data<Gateway>,
     call: Reading<ListStoresRequest, ListStores>,
 ) -> Result<Envelope<ListStoresResponse>, ApiError> {
-    let page = gateway.broker().list_stores(&call.institution, call.command).await?;
-    Ok(Envelope(ListStoresResponse { stores: page.stores, next_cursor: page.next_cursor }))
+    let page = gateway
+        .broker()
+        .list_stores(&call.institution, call.command)
+        .await?;
+    Ok(Envelope(ListStoresResponse {
+        stores: page.stores,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// Unbind a store
@@ -149,6 +177,9 @@ pub(crate) async fn unbind(
     gateway: web::Data<Gateway>,
     call: Repeatable<UnbindStoreRequest, UnbindStore>,
 ) -> Result<Envelope<()>, ApiError> {
-    gateway.broker().unbind_store(&call.caller, call.command).await?;
+    gateway
+        .broker()
+        .unbind_store(&call.caller, call.command)
+        .await?;
     Ok(Envelope(()))
 }

@@ -20,7 +20,11 @@ pub(crate) struct TokenRequest {
     #[schema(max_length = 64, example = "app_3f6b0d6c2a914e587d20c1b4")]
     app_id: String,
     #[validate(length(max = 255))]
-    #[schema(max_length = 255, format = "password", example = "Q2hhbmdlLW1lLWl0LWlzLW9ubHktYW4tZXhhbXBsZSE")]
+    #[schema(
+        max_length = 255,
+        format = "password",
+        example = "Q2hhbmdlLW1lLWl0LWlzLW9ubHktYW4tZXhhbXBsZSE"
+    )]
     app_secret: String,
     #[validate(custom(function = "is_client_credentials"))]
     #[schema(pattern = "^client_credentials$", example = "client_credentials")]
@@ -63,7 +67,9 @@ pub(crate) async fn get(
     gateway: web::Data<Gateway>,
     call: Unsigned<TokenRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let TokenRequest { app_id, app_secret, .. } = call.body;
+    let TokenRequest {
+        app_id, app_secret, ..
+    } = call.body;
     let app_secret = SecretString::from(app_secret);
     let token = gateway.broker().issue_token(&app_id, &app_secret).await?;
     Ok(respond(&token))

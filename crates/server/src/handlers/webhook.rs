@@ -3,8 +3,8 @@
 use actix_web::{post, web};
 use broker::{CreateEndpoint, CreatedEndpoint};
 use chrono::SecondsFormat;
-use domain::endpoint::Endpoint;
 use domain::EventType;
+use domain::endpoint::Endpoint;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,7 +19,11 @@ use crate::schema::{self, Answer, IdempotencyKey, Null};
 pub(crate) struct CreateEndpointRequest {
     /// Where events are posted to; https, on a public address.
     #[validate(length(max = 2048))]
-    #[schema(max_length = 2048, format = "uri", example = "https://pay.example/hooks/shopgrant")]
+    #[schema(
+        max_length = 2048,
+        format = "uri",
+        example = "https://pay.example/hooks/shopgrant"
+    )]
     url: String,
     #[schema(schema_with = schema::event_types)]
     event_types: Option<Vec<String>>,
@@ -102,7 +106,9 @@ impl From<Endpoint> for EndpointResponse {
             event_types: endpoint.event_types,
             description: endpoint.description,
             status: endpoint.status.code(),
-            created_at: endpoint.created_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            created_at: endpoint
+                .created_at
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
         }
     }
 }
@@ -136,7 +142,10 @@ pub(crate) async fn create(
     gateway: web::Data<Gateway>,
     call: Repeatable<CreateEndpointRequest, CreateEndpoint>,
 ) -> Result<Envelope<CreateEndpointResponse>, ApiError> {
-    let created = gateway.broker().create_endpoint(&call.caller, call.command).await?;
+    let created = gateway
+        .broker()
+        .create_endpoint(&call.caller, call.command)
+        .await?;
     Ok(Envelope(created.into()))
 }
 
@@ -171,7 +180,10 @@ pub(crate) async fn delete(
     gateway: web::Data<Gateway>,
     call: Changing<EndpointRequest>,
 ) -> Result<Envelope<()>, ApiError> {
-    gateway.broker().delete_endpoint(&call.caller, &call.command.endpoint_id).await?;
+    gateway
+        .broker()
+        .delete_endpoint(&call.caller, &call.command.endpoint_id)
+        .await?;
     Ok(Envelope(()))
 }
 
@@ -187,8 +199,13 @@ pub(crate) async fn test(
     gateway: web::Data<Gateway>,
     call: Changing<EndpointRequest>,
 ) -> Result<Envelope<EventIdResponse>, ApiError> {
-    let event_id = gateway.broker().test_endpoint(&call.caller, &call.command.endpoint_id).await?;
-    Ok(Envelope(EventIdResponse { event_id: event_id.to_string() }))
+    let event_id = gateway
+        .broker()
+        .test_endpoint(&call.caller, &call.command.endpoint_id)
+        .await?;
+    Ok(Envelope(EventIdResponse {
+        event_id: event_id.to_string(),
+    }))
 }
 
 #[cfg(test)]
@@ -210,7 +227,12 @@ mod tests {
     fn create(event_types: Option<&[&str]>) -> Result<CreateEndpoint, ApiError> {
         let event_types = event_types.map(|codes| codes.iter().map(ToString::to_string).collect());
         let url = "https://pay.example/hooks".to_owned();
-        CreateEndpointRequest { url, event_types, description: None }.try_into()
+        CreateEndpointRequest {
+            url,
+            event_types,
+            description: None,
+        }
+        .try_into()
     }
 
     #[test]
@@ -219,7 +241,10 @@ mod tests {
             assert_eq!(create(absent).unwrap().event_types, []);
         }
         let two = create(Some(&["store.unbound", "store.auth.failed"])).unwrap();
-        assert_eq!(two.event_types, [EventType::StoreUnbound, EventType::StoreAuthFailed]);
+        assert_eq!(
+            two.event_types,
+            [EventType::StoreUnbound, EventType::StoreAuthFailed]
+        );
         let unknown = create(Some(&["store.unbound", "store.sold"])).err();
         let expected = ApiError::illegal_param("event_types[1] is not an event type");
         assert_eq!(unknown, Some(expected));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use broker::{Clock, SystemClock};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -67,7 +68,7 @@ impl Listen {
         let (address, server) = receiver::start(
             listener,
             Arc::new(move |arrival| {
-                let (status, line) = judge(&key, &arrival);
+                let (status, line) = judge(&key, &arrival, SystemClock.now());
                 // The printer ends only together with the server.
                 lines.send(line).ok();
                 status
@@ -93,10 +94,10 @@ impl Listen {
 }
 
 /// What is answered, and what is told about it.
-fn judge(key: &WebhookKey, arrival: &Arrival) -> (StatusCode, String) {
+fn judge(key: &WebhookKey, arrival: &Arrival, now: DateTime<Utc>) -> (StatusCode, String) {
     match arrival {
         Arrival::Browser { path, .. } => (StatusCode::NOT_FOUND, format!("GET {path}: no webhook")),
-        Arrival::Webhook { webhook, .. } => match key.verify(webhook, SystemClock.now()) {
+        Arrival::Webhook { webhook, .. } => match key.verify(webhook, now) {
             Ok(()) => (StatusCode::NO_CONTENT, describe(webhook)),
             Err(error) => (
                 StatusCode::UNAUTHORIZED,
@@ -141,4 +142,49 @@ fn describe(webhook: &Webhook) -> String {
         line.push_str(&sequence.to_string());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn arrival(body: &'static [u8]) -> Arrival {
+        Arrival::Webhook {
+            path: "/".to_owned(),
+            webhook: Webhook {
+                id: "evt_1".to_owned(),
+                timestamp: "1763740800".to_owned(),
+                // Computed with Python's hmac over `evt_1.1763740800.BODY`, for the body of the first test.
+                signature: "v1,xXk2ezd1KRv9Mc3FJW0PQbQYAAyL43fuQp+gWcsfGR4=".to_owned(),
+                body: Bytes::from_static(body),
+            },
+        }
+    }
+
+    fn judged(arrival: &Arrival) -> (u16, String) {
+        let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX".into();
+        let key = WebhookKey::parse(&secret).unwrap();
+        let now = DateTime::from_timestamp(1_763_740_800, 0).unwrap();
+        let (status, line) = judge(&key, arrival, now);
+        (status.as_u16(), line)
+    }
+
+    #[test]
+    fn a_verified_event_is_told_in_one_line() {
+        let body = br#"{"id":"evt_1","type":"store.auth.failed","data":{"store_id":"st_1","auth_status":"FAILED","auth_fail_reason":"USER_DENIED","sequence":2}}"#;
+        let line = "verified  evt_1  store.auth.failed  st_1  FAILED  USER_DENIED  sequence 2";
+        assert_eq!(judged(&arrival(body)), (204, line.to_owned()));
+    }
+
+    #[test]
+    fn a_wrong_signature_is_refused_and_said_so() {
+        let (status, line) = judged(&arrival(b"{}"));
+        assert_eq!(status, 401);
+        assert!(
+            line.starts_with("REFUSED  evt_1  webhook-signature is wrong"),
+            "{line}"
+        );
+    }
 }

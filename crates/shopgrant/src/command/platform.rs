@@ -61,6 +61,11 @@ pub(crate) struct Configure {
 impl PlatformCommand {
     pub(crate) async fn run(self, config: Option<&Path>) -> Result<ExitCode, Failure> {
         let settings = settings_of_short_command(config)?;
+        if settings.public_url.is_none() && settings.listen.port() == 0 {
+            output::remark(
+                "without `public_url`, and with port 0 in `listen`, callback URLs are not known before `serve` runs",
+            );
+        }
         let broker = wiring::operators_broker(&settings).await?;
         match self {
             Self::List(command) => command.run(&broker).await?,

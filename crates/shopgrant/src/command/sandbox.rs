@@ -43,7 +43,7 @@ pub(crate) struct RunSandbox {
 
 impl RunSandbox {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
-        log_as_text(LevelFilter::INFO)?;
+        log_as_text(LevelFilter::WARN)?;
         let mut signals = EndSignals::catch()?;
         let secret = read_or_make_secret(&self.secret_file)?;
         let sandbox = simulated_platforms();

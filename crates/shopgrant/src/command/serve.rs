@@ -35,8 +35,7 @@ impl Serve {
             None => settings.listen,
         };
         let public_url = settings.public_url(bound);
-        let storage = wiring::open_storage(&settings).await?;
-        let broker = wiring::broker(&settings, storage.clone(), public_url.clone()).await?;
+        let (broker, storage) = wiring::serving_broker(&settings, public_url.clone()).await?;
 
         let mut process = Process::start(broker, storage);
         if settings.role.runs_workers() {

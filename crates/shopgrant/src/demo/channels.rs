@@ -66,6 +66,13 @@ impl Told {
         })
     }
 
+    /// The status, and the reason of a failure.
+    pub(super) fn outcome(&self) -> String {
+        format!("{} {}", self.auth_status, self.auth_fail_reason)
+            .trim_end()
+            .to_owned()
+    }
+
     /// The outcome in one word.
     pub(super) fn word(&self) -> &str {
         if self.auth_fail_reason.is_empty() {

@@ -1,13 +1,16 @@
 //! The demo in which a person plays the seller, in a browser.
 
+use std::env;
 use std::fs;
 
 use secrecy::ExposeSecret;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::command::Failure;
+use crate::demo::channels::Snapshot;
 use crate::demo::institution::{AuthRequest, Store};
 use crate::demo::mailbox::StoreEvent;
+use crate::demo::report::StepError;
 use crate::demo::stage::Stage;
 use crate::output::{self, OutputError};
 
@@ -19,13 +22,9 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Failure> {
     loop {
         tokio::select! {
             Some(event) = stage.ours.next_event() => {
-                show_event(&event?)?;
-                let snapshot = stage.ours.look_at(&store).await?;
-                let told = &snapshot.told;
-                output::line(format_args!(
-                    "query      {} {}  sequence {}",
-                    told.auth_status, told.auth_fail_reason, snapshot.sequence
-                ))?;
+                let event = event?;
+                show_event(&event)?;
+                show_query(stage.ours.look_at(&event.data.told.store_id).await)?;
                 if is_first {
                     is_first = false;
                     suggest(stage, &store, &shop)?;
@@ -39,9 +38,9 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Failure> {
 
 async fn ask(stage: &mut Stage, shop: &str) -> Result<Store, Failure> {
     let ours = &stage.ours;
+    let broker = base(&stage.broker_url);
     output::line(format_args!(
-        "An institution integrates with the broker at {}.\n",
-        stage.broker_url
+        "An institution integrates with the broker at {broker}; its documentation is at {broker}/docs.\n"
     ))?;
     output::line(format_args!("institution  {}", ours.app_id))?;
     output::line(format_args!("client       {}", ours.client_id))?;
@@ -66,9 +65,26 @@ async fn ask(stage: &mut Stage, shop: &str) -> Result<Store, Failure> {
 fn show_event(event: &StoreEvent) -> Result<(), OutputError> {
     let StoreEvent { event_type, data } = event;
     output::line(format_args!(
-        "webhook    {event_type}, signature verified  {} {}  sequence {}",
-        data.told.auth_status, data.told.auth_fail_reason, data.sequence
+        "webhook    {event_type}, signature verified  {}  sequence {}",
+        data.told.outcome(),
+        data.sequence
     ))
+}
+
+/// A store that was given up is unknown to every later query, which is an answer like any other.
+fn show_query(queried: Result<Snapshot, StepError>) -> Result<(), Failure> {
+    match queried {
+        Ok(snapshot) => output::line(format_args!(
+            "query      {}  sequence {}",
+            snapshot.told.outcome(),
+            snapshot.sequence
+        ))?,
+        Err(StepError::Refused { code, message, .. }) => {
+            output::line(format_args!("query      {code} {message}"))?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 fn show_return(query: &str) -> Result<(), OutputError> {
@@ -85,35 +101,43 @@ fn show_return(query: &str) -> Result<(), OutputError> {
 fn suggest(stage: &Stage, store: &Store, shop: &str) -> Result<(), Failure> {
     let secret_file = stage.directory.path().join("app.secret");
     fs::write(&secret_file, stage.ours.app_secret.expose_secret())?;
+    let program = env::args().next().unwrap_or_else(|| "shopgrant".to_owned());
     let access = format!(
         "--url {} --app-id {} --secret-file {}",
-        stage.broker_url,
+        base(&stage.broker_url),
         stage.ours.app_id,
         secret_file.display()
     );
-    let (client_id, store_id) = (&stage.ours.client_id, &store.id);
-    let control = format!(
-        "curl http://{}/control -H 'content-type: application/json'",
-        stage.platforms_at
+    let ids = format!(
+        "\"client_id\":\"{}\",\"store_id\":\"{}\"",
+        stage.ours.client_id, store.id
     );
-    let redirect_url = &stage.redirect_url;
+    let (platforms_at, redirect_url) = (stage.platforms_at, &stage.redirect_url);
     output::line(format_args!(
         "
 What to try next, in another terminal:
 
-Ask the broker again; a store that was denied can be authorized anew.
-  shopgrant call store/query '{{\"client_id\":\"{client_id}\",\"store_id\":\"{store_id}\"}}' {access}
-  shopgrant call store/auth '{{\"client_id\":\"{client_id}\",\"store_id\":\"{store_id}\",\"seller_id\":\"{shop}\",\"auth_type\":\"URL\",\"redirect_url\":\"{redirect_url}\"}}' {access}
+Ask the broker for the store, and read the event feed.
+  {program} call store/query '{{{ids}}}' {access}
+  {program} call event/list {access}
 
-Read the event feed, and what each platform takes.
-  shopgrant call event/list {access}
-  shopgrant call platform/list {access}
+Ask for the authorization again if it failed, and open the new link as before.
+  {program} call store/auth '{{{ids},\"seller_id\":\"{shop}\",\"auth_type\":\"URL\",\"redirect_url\":\"{redirect_url}\"}}' {access}
 
-Let the platform fail at the next consent, and authorize another store.
-  {control} -d '{{\"action\":\"script\",\"dialect\":\"shopline\",\"step\":\"consent\",\"fault\":{{\"wrong_shop\":\"another-shop\"}}}}'
+Let another shop consent at the next link.
+  curl http://{platforms_at}/control -H 'content-type: application/json' -d '{{\"action\":\"script\",\"dialect\":\"shopline\",\"step\":\"consent\",\"fault\":{{\"wrong_shop\":\"another-shop\"}}}}'
 
-See every flow of every platform: shopgrant demo --auto
+Give the store up for good.
+  {program} call store/unbind '{{{ids}}}' {access}
+
+See every flow of every platform.
+  {program} demo --auto
 "
     ))?;
     Ok(())
+}
+
+/// A URL as people write it, to put a path behind.
+fn base(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
 }

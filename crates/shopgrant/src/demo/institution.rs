@@ -210,8 +210,8 @@ impl Institution {
     }
 
     /// The store as it is.
-    pub(super) async fn look_at(&self, store: &Store) -> Result<Snapshot, StepError> {
-        let fields = json!({"client_id": self.client_id, "store_id": store.id});
+    pub(super) async fn look_at(&self, store_id: &str) -> Result<Snapshot, StepError> {
+        let fields = json!({"client_id": self.client_id, "store_id": store_id});
         self.read_snapshot(&fields).await
     }
 

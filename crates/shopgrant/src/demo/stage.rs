@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -28,6 +29,9 @@ use crate::wiring;
 
 /// What the broker's apps may read, and must.
 pub(super) const SCOPES: [&str; 2] = ["read_orders", "read_products"];
+
+/// How long the end of the demo may be held up by a broker that does not answer.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A free port of this machine.
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -159,10 +163,13 @@ impl Stage {
 
     /// Stops everything and leaves nothing behind that would go on trying to reach it.
     pub(super) async fn strike(self) {
-        for institution in [&self.ours, &self.theirs] {
-            if let Err(error) = institution.leave().await {
-                tracing::warn!(%error, "an endpoint of the demo stays in the database");
-            }
+        let leaving = async {
+            self.ours.leave().await?;
+            self.theirs.leave().await
+        };
+        let left = tokio::time::timeout(LEAVE_LIMIT, leaving).await;
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!("an endpoint of the demo stays in the database");
         }
         self.process.drain().await;
         for handle in &self.side.handles {

@@ -161,7 +161,7 @@ impl<'a> UrlScenario<'a> {
         if self.calls_to(&label) != calls {
             return Err("the second callback called the platform".to_owned().into());
         }
-        let snapshot = self.stage.ours.look_at(&store).await?;
+        let snapshot = self.stage.ours.look_at(&store.id).await?;
         if snapshot.sequence != 1 {
             return Err(format!("the sequence is {}, not 1", snapshot.sequence).into());
         }
@@ -291,7 +291,7 @@ pub(super) async fn expect_untouched(
     institution: &Institution,
     store: &Store,
 ) -> Result<(), StepError> {
-    let snapshot = institution.look_at(store).await?;
+    let snapshot = institution.look_at(&store.id).await?;
     if snapshot.told.auth_status != "UNAUTHORIZED" || snapshot.sequence != 0 {
         return Err(format!("{} was touched by a refused call", store.id).into());
     }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use secrecy::SecretString;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
@@ -24,6 +25,22 @@ where
         return Ok(None);
     }
     T::try_from(&text).map(Some).map_err(de::Error::custom)
+}
+
+/// One of a few words.
+pub(super) fn choice<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: ValueEnum,
+    D: Deserializer<'de>,
+{
+    let word = String::deserialize(deserializer)?;
+    T::from_str(&word, false).map_err(|_| {
+        let words: Vec<String> = T::value_variants()
+            .iter()
+            .filter_map(|choice| Some(choice.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        de::Error::custom(format_args!("must be one of {}", words.join(", ")))
+    })
 }
 
 /// A list: an array, or texts with commas between them.
