@@ -9,9 +9,9 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
 use tokio::sync::watch;
 
 use crate::error::StorageError;
@@ -20,6 +20,10 @@ use crate::wakeup::Wakeup;
 
 /// How long a write waits for another process that is writing to the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait before a file is opened again that another process is just creating.
+const OPEN_RETRY: Duration = Duration::from_millis(20);
+/// The result code of <https://www.sqlite.org/rescode.html#busy>.
+const SQLITE_BUSY: u32 = 5;
 /// How long a query waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers beside the one writer of SQLite.
@@ -71,14 +75,7 @@ impl Storage {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await
-            .map_err(OpenError::Connect)?;
+        let writer = connect_writer(&options).await.map_err(OpenError::Connect)?;
         let reader = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -195,6 +192,35 @@ impl Storage {
     pub async fn watch_other_processes(&self) -> StorageError {
         self.wakeup.watch_other_processes().await.into()
     }
+}
+
+/// Opens the one writing connection. Of two processes that create a file at the same time one fails at
+/// once in `PRAGMA journal_mode`, since SQLite does not wait while it changes from the rollback journal
+/// to WAL: see <https://www.sqlite.org/c3ref/busy_handler.html>. It finds the change done when it tries
+/// again.
+async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let mut tries = tokio::time::interval(OPEN_RETRY);
+    let last_try = tokio::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let now = tries.tick().await;
+        let connected = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await;
+        match connected {
+            Err(sqlx::Error::Database(error)) if is_busy(error.as_ref()) && now < last_try => {}
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code: Option<u32> = error.code().and_then(|code| code.parse().ok());
+    // The higher bits of an extended code say more exactly why.
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 impl Executor for Storage {

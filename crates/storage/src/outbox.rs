@@ -102,6 +102,8 @@ pub async fn place_for_worker(tx: &Tx, limit: u64) -> Result<usize, StorageError
             .filter(counter::Column::Name.eq("event_position"))
             .exec(tx.connection())
             .await?;
+        // A reader that waits for the feed sees the events only now.
+        tx.announce();
     }
     Ok(ids.len())
 }

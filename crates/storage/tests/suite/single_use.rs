@@ -115,11 +115,17 @@ async fn a_key_remembers_the_first_answer_until_its_end(database: &TestDatabase)
     ];
     for key in elsewhere {
         let kept = storage
-            .write(async |tx| idempotency::reserve(tx, key, hash(1), at(62), at(90)).await)
+            .write(async |tx| {
+                let kept = idempotency::reserve(tx, key, hash(1), at(62), at(90)).await?;
+                idempotency::forget(tx, key).await?;
+                Ok::<_, StorageError>(kept)
+            })
             .await
             .unwrap();
         assert!(kept.is_none(), "{key:?}");
     }
+    let kept = call(&storage, 5, 62).await.expect("nobody forgot it");
+    assert_eq!(kept.body_hash, hash(4));
 }
 
 async fn of_many_calls_with_one_key_one_is_first(database: &TestDatabase) {
