@@ -10,12 +10,12 @@ use domain::endpoint::{Endpoint, EndpointStatus};
 use domain::{DeliveryId, EndpointId, EventType, LeaseId};
 use egress::{EgressError, Oversize, Request, Response};
 use futures_util::future::join_all;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use storage::attempts::Attempt;
 use storage::deliveries::{DueDelivery, Next};
 use storage::sealing::Place;
 use storage::{Tx, attempts, deliveries, endpoints, institutions};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -60,10 +60,15 @@ impl Broker {
 
     /// Delivers until `shutdown`, and then finishes what is under way.
     pub(crate) async fn run_deliveries(&self, shutdown: CancellationToken) {
-        let mut under_way = FuturesUnordered::new();
+        // Each in a task of its own: one that waited for this loop to poll it could hold the one writer of
+        // SQLite, for which the loop's next lease waits.
+        let mut under_way = JoinSet::new();
         let mut per_endpoint: HashMap<EndpointId, usize> = HashMap::new();
         let mut commits = self.storage().commits();
         while !shutdown.is_cancelled() {
+            while let Some(ended) = under_way.try_join_next() {
+                end_one(&mut per_endpoint, ended);
+            }
             let free = CONCURRENCY - under_way.len();
             let busy: Vec<EndpointId> = per_endpoint
                 .iter()
@@ -84,9 +89,9 @@ impl Broker {
             for due in leased.due {
                 let endpoint = due.endpoint.id;
                 *per_endpoint.entry(endpoint).or_default() += 1;
-                let lease = leased.lease;
-                under_way.push(async move {
-                    self.deliver(due, lease).await;
+                let (broker, lease) = (self.clone(), leased.lease);
+                under_way.spawn(async move {
+                    broker.deliver(due, lease).await;
                     endpoint
                 });
             }
@@ -94,14 +99,14 @@ impl Broker {
                 continue;
             }
             tokio::select! {
-                Some(endpoint) = under_way.next() => end_one(&mut per_endpoint, endpoint),
+                Some(ended) = under_way.join_next() => end_one(&mut per_endpoint, ended),
                 () = self.deliveries_due().notified() => {}
                 _ = commits.changed() => {}
                 _ = tokio::time::timeout(self.options().worker_poll, shutdown.cancelled()) => {}
             }
         }
-        while let Some(endpoint) = under_way.next().await {
-            end_one(&mut per_endpoint, endpoint);
+        while let Some(ended) = under_way.join_next().await {
+            end_one(&mut per_endpoint, ended);
         }
     }
 
@@ -253,7 +258,12 @@ impl Broker {
     }
 }
 
-fn end_one(per_endpoint: &mut HashMap<EndpointId, usize>, endpoint: EndpointId) {
+fn end_one(per_endpoint: &mut HashMap<EndpointId, usize>, ended: Result<EndpointId, JoinError>) {
+    let endpoint = match ended {
+        Ok(endpoint) => endpoint,
+        // None is ever aborted, so that it panicked, and so do we.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
     if let Some(count) = per_endpoint.get_mut(&endpoint) {
         *count -= 1;
         if *count == 0 {

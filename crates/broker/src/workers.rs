@@ -30,7 +30,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 type Step = for<'a> fn(&'a Broker) -> BoxFuture<'a, Result<Progress, Internal>>;
 
 impl Broker {
-    /// Runs every worker until `shutdown`, and ends when what is under way is recorded.
+    /// Runs every worker until `shutdown`, and ends when what is under way is recorded. It ends early when
+    /// one of them panics: whoever runs it should not go on without it.
     pub async fn run_workers(&self, shutdown: CancellationToken) {
         let poll = self.options().worker_poll;
         let steps: [(&str, Duration, Step); 5] = [
@@ -45,16 +46,32 @@ impl Broker {
             }),
         ];
         let loops = TaskTracker::new();
+        let ended = CancellationToken::new();
         for (name, poll, step) in steps {
             let (broker, shutdown) = (self.clone(), shutdown.clone());
-            loops.spawn(async move { broker.run_loop(name, poll, shutdown, step).await });
+            let guard = ended.clone().drop_guard();
+            loops.spawn(async move {
+                broker.run_loop(name, poll, shutdown, step).await;
+                drop(guard);
+            });
         }
-        let (broker, stop) = (self.clone(), shutdown.clone());
-        loops.spawn(async move { broker.consume_events(stop).await });
-        let broker = self.clone();
-        loops.spawn(async move { broker.run_deliveries(shutdown).await });
+        let (broker, stop, guard) = (self.clone(), shutdown.clone(), ended.clone().drop_guard());
+        loops.spawn(async move {
+            broker.consume_events(stop).await;
+            drop(guard);
+        });
+        let (broker, stop, guard) = (self.clone(), shutdown.clone(), ended.clone().drop_guard());
+        loops.spawn(async move {
+            broker.run_deliveries(stop).await;
+            drop(guard);
+        });
         loops.close();
-        loops.wait().await;
+        ended.cancelled().await;
+        if shutdown.is_cancelled() {
+            loops.wait().await;
+        } else {
+            tracing::error!("a worker ended by itself");
+        }
     }
 
     /// Repeats a step: at once while there is work, else when something was committed or `poll` is over.

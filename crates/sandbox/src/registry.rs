@@ -238,6 +238,14 @@ impl Registry {
         self.keys.get(&(shop.clone(), key.to_owned()))
     }
 
+    /// Codes, used or not, and tokens, pasted ones too.
+    pub(crate) fn list_issued(&self) -> Vec<SecretString> {
+        let codes = self.codes.keys().map(|code| code.as_str().into());
+        let installations = self.installations.values().flatten();
+        let tokens = installations.flat_map(|found| &found.tokens);
+        codes.chain(tokens.map(|token| token.value.clone())).collect()
+    }
+
     /// Removes the app that holds this token.
     pub(crate) fn uninstall_holder(
         &mut self,

@@ -163,6 +163,12 @@ impl Sandbox {
         self.state().calls.list()
     }
 
+    /// Every code and token that the platforms handed out and still remember, for who looks whether one of
+    /// them has leaked.
+    pub fn issued(&self) -> Vec<SecretString> {
+        self.state().registry.list_issued()
+    }
+
     /// Puts the platforms' clock forward by whole milliseconds, on top of whatever the options' clock says.
     pub fn advance(&self, by: Duration) {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
