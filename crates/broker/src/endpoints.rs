@@ -2,12 +2,14 @@
 
 use domain::endpoint::{Endpoint, EndpointStatus};
 use domain::{EndpointId, EventId, EventType, Institution};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use storage::sealing::Place;
 use storage::{Tx, deliveries, endpoints};
 
 use crate::Broker;
 use crate::caller::{CallError, Caller};
+use crate::change::Answer;
 use crate::event::Audience;
 use crate::field::FieldError;
 use crate::internal::Internal;
@@ -22,9 +24,20 @@ pub struct CreateEndpoint {
 /// A new endpoint, with the secret that is shown once.
 #[derive(Debug)]
 pub struct CreatedEndpoint {
-    pub endpoint: Endpoint,
+    pub id: EndpointId,
     pub secret: SecretString,
+    pub status: EndpointStatus,
 }
+
+/// The answer as it is kept, sealed, under an `Idempotency-Key`.
+// Without `Debug`, since it holds the secret in clear.
+#[derive(Serialize, Deserialize)]
+struct KeptEndpoint {
+    id: EndpointId,
+    secret: String,
+}
+
+impl Answer for KeptEndpoint {}
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateEndpointError {
@@ -54,8 +67,8 @@ impl Broker {
             status: EndpointStatus::Unverified,
             created_at: self.now(),
         };
-        let endpoint = self
-            .change(caller, async |tx: &Tx| {
+        let kept = self
+            .change_once(caller, "webhook/create", async |tx: &Tx| {
                 if let Err(refused) = checked {
                     let problem = FieldError::new("url", format!("is refused: {refused}"));
                     return Ok(Err(CreateEndpointError::Field(problem)));
@@ -64,10 +77,18 @@ impl Broker {
                 let sealed = self.keyring().seal(place, &secret, self.seal_nonce());
                 endpoints::insert(tx, &endpoint, sealed).await?;
                 self.tell_test(tx, &caller.institution, &endpoint).await?;
-                Ok(Ok(endpoint))
+                let secret = secret.expose_secret().to_owned();
+                Ok(Ok(KeptEndpoint {
+                    id: endpoint.id,
+                    secret,
+                }))
             })
             .await?;
-        Ok(CreatedEndpoint { endpoint, secret })
+        Ok(CreatedEndpoint {
+            id: kept.id,
+            secret: kept.secret.into(),
+            status: EndpointStatus::Unverified,
+        })
     }
 
     pub async fn list_endpoints(

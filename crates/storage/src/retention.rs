@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::delivery::DeliveryStatus;
+use domain::endpoint::EndpointStatus;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -9,7 +10,9 @@ use uuid::Uuid;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
-use crate::row::{access_token, delivery, idempotency_key, institution_key, nonce, outbox};
+use crate::row::{
+    access_token, delivery, endpoint, idempotency_key, institution_key, nonce, outbox,
+};
 
 /// Deletes tokens, nonces, kept answers and replaced secrets that no longer count.
 pub async fn delete_expired_for_worker(tx: &Tx, now: DateTime<Utc>) -> Result<u64, StorageError> {
@@ -38,16 +41,23 @@ pub async fn delete_expired_for_worker(tx: &Tx, now: DateTime<Utc>) -> Result<u6
 }
 
 /// Deletes events that were created before `before`, are placed and taken note of, and are still owed to
-/// nobody; their deliveries and attempts go with them. Returns how many went.
+/// nobody; their deliveries and attempts go with them. An endpoint that said it is gone is owed nothing
+/// beyond that time, or it would keep its events for ever. Returns how many went.
 pub async fn delete_events_for_worker(
     tx: &Tx,
     before: DateTime<Utc>,
     limit: u64,
 ) -> Result<u64, StorageError> {
+    let taking = Query::select()
+        .column(endpoint::Column::Id)
+        .from(endpoint::Entity)
+        .and_where(endpoint::Column::Status.ne(EndpointStatus::Disabled.code()))
+        .to_owned();
     let owed = Query::select()
         .column(delivery::Column::EventId)
         .from(delivery::Entity)
         .and_where(delivery::Column::Status.eq(DeliveryStatus::Pending.code()))
+        .and_where(delivery::Column::EndpointId.in_subquery(taking))
         .to_owned();
     let ids: Vec<Uuid> = outbox::Entity::find()
         .select_only()

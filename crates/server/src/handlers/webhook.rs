@@ -64,9 +64,9 @@ pub(crate) struct CreateEndpointResponse {
 impl From<CreatedEndpoint> for CreateEndpointResponse {
     fn from(created: CreatedEndpoint) -> Self {
         Self {
-            endpoint_id: created.endpoint.id.to_string(),
+            endpoint_id: created.id.to_string(),
             secret: created.secret.expose_secret().to_owned(),
-            status: created.endpoint.status.code(),
+            status: created.status.code(),
         }
     }
 }
