@@ -130,6 +130,8 @@ CREATE TABLE stores (
 
 CREATE INDEX stores_institution_idx ON stores (institution_id, id)
 
+CREATE INDEX stores_unbound_idx ON stores (unbound_at) WHERE unbound_at IS NOT NULL
+
 CREATE TABLE authorizations (
     id {uuid} NOT NULL CONSTRAINT authorizations_pkey PRIMARY KEY,
     store_id {uuid} NOT NULL CONSTRAINT authorizations_store_fkey REFERENCES stores (id),
@@ -163,6 +165,8 @@ CREATE TABLE authorizations (
 
 CREATE INDEX authorizations_store_idx ON authorizations (store_id)
 
+CREATE INDEX authorizations_finished_idx ON authorizations (finished_at) WHERE finished_at IS NOT NULL
+
 CREATE INDEX authorizations_key_due_idx ON authorizations (next_attempt_at) WHERE status = 'PENDING' AND auth_type = 'KEY'
 
 CREATE INDEX authorizations_deadline_idx ON authorizations (deadline_at) WHERE status = 'PENDING'
@@ -191,6 +195,10 @@ CREATE TABLE grants (
 ) {strict}
 
 CREATE UNIQUE INDEX grants_live_store_key ON grants (store_id) WHERE status = 'LIVE'
+
+CREATE INDEX grants_authorization_idx ON grants (authorization_id)
+
+CREATE INDEX grants_ended_idx ON grants (ended_at) WHERE ended_at IS NOT NULL
 
 CREATE INDEX grants_expiry_idx ON grants (expires_at) WHERE status = 'LIVE'
 

@@ -138,6 +138,7 @@ impl Broker {
         };
         let (store, authorization, event_type) = match ending {
             Ending::Failed(reason) => {
+                tracing::info!(store.id = %store.id, %reason, "not authorized");
                 let store = store
                     .fail(authorization.id, reason)
                     .map_err(Internal::new)?;

@@ -32,8 +32,11 @@ const WAITS: [Duration; 5] = [
 impl Broker {
     /// Proves the credentials that are due.
     pub async fn key_proof_step(&self) -> Result<Progress, Internal> {
-        let lease = LeaseId::new(self.next_id());
         let now = self.now();
+        if !authorizations::has_due_key_for_worker(self.storage(), now).await? {
+            return Ok(Progress::Idle);
+        }
+        let lease = LeaseId::new(self.next_id());
         let work = self
             .storage()
             .write(async |tx: &Tx| {

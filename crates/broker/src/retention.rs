@@ -16,7 +16,9 @@ impl Broker {
             .storage()
             .write(async |tx: &Tx| {
                 retention::delete_expired_for_worker(tx, now).await?;
-                retention::delete_events_for_worker(tx, before, BATCH).await
+                let events = retention::delete_events_for_worker(tx, before, BATCH).await?;
+                let ended = retention::delete_ended_for_worker(tx, before, BATCH).await?;
+                Ok::<_, Internal>(events + ended)
             })
             .await?;
         Ok(if deleted == 0 {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,15 @@ pub enum Progress {
     Idle,
     /// There may be more.
     Worked,
+}
+
+/// When an idle worker looks again.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// When something was committed that may be work, or when the poll's time is up.
+    Commits,
+    /// Now and then: nobody waits for it.
+    Rare,
 }
 
 /// How often old rows are looked for.
@@ -33,25 +43,30 @@ impl Broker {
     /// Runs every worker until `shutdown`, and ends when what is under way is recorded. It ends early when
     /// one of them panics: whoever runs it should not go on without it.
     pub async fn run_workers(&self, shutdown: CancellationToken) {
-        let poll = self.options().worker_poll;
-        let steps: [(&str, Duration, Step); 5] = [
-            ("relay", poll, |broker| Box::pin(broker.relay_step())),
-            ("key_proof", poll, |broker| {
+        let steps: [(&str, Pace, Step); 5] = [
+            ("relay", Pace::Commits, |broker| {
+                Box::pin(broker.relay_step())
+            }),
+            ("key_proof", Pace::Commits, |broker| {
                 Box::pin(broker.key_proof_step())
             }),
-            ("deadline", poll, |broker| Box::pin(broker.deadline_step())),
-            ("expiry", poll, |broker| Box::pin(broker.expiry_step())),
-            ("retention", RETENTION_INTERVAL, |broker| {
+            ("deadline", Pace::Commits, |broker| {
+                Box::pin(broker.deadline_step())
+            }),
+            ("expiry", Pace::Commits, |broker| {
+                Box::pin(broker.expiry_step())
+            }),
+            ("retention", Pace::Rare, |broker| {
                 Box::pin(broker.retention_step())
             }),
         ];
         let loops = TaskTracker::new();
         let ended = CancellationToken::new();
-        for (name, poll, step) in steps {
+        for (name, pace, step) in steps {
             let (broker, shutdown) = (self.clone(), shutdown.clone());
             let guard = ended.clone().drop_guard();
             loops.spawn(async move {
-                broker.run_loop(name, poll, shutdown, step).await;
+                broker.run_loop(name, pace, shutdown, step).await;
                 drop(guard);
             });
         }
@@ -74,11 +89,11 @@ impl Broker {
         }
     }
 
-    /// Repeats a step: at once while there is work, else when something was committed or `poll` is over.
+    /// Repeats a step: at once while there is work, else at its pace.
     async fn run_loop(
         &self,
         name: &'static str,
-        poll: Duration,
+        pace: Pace,
         shutdown: CancellationToken,
         step: Step,
     ) {
@@ -91,10 +106,7 @@ impl Broker {
                 Ok(Progress::Worked) => backoff = FIRST_BACKOFF,
                 Ok(Progress::Idle) => {
                     backoff = FIRST_BACKOFF;
-                    tokio::select! {
-                        _ = commits.changed() => {}
-                        _ = tokio::time::timeout(poll, shutdown.cancelled()) => {}
-                    }
+                    self.wait(pace, &mut commits, &shutdown).await;
                 }
                 Err(error) => {
                     tracing::error!(worker = name, cause = chain(&error), "a step failed");
@@ -104,6 +116,25 @@ impl Broker {
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                 }
             }
+        }
+    }
+
+    async fn wait(
+        &self,
+        pace: Pace,
+        commits: &mut watch::Receiver<u64>,
+        shutdown: &CancellationToken,
+    ) {
+        match pace {
+            Pace::Rare => {
+                tokio::time::timeout(RETENTION_INTERVAL, shutdown.cancelled())
+                    .await
+                    .ok();
+            }
+            Pace::Commits => tokio::select! {
+                _ = commits.changed() => {}
+                _ = tokio::time::timeout(self.options().worker_poll, shutdown.cancelled()) => {}
+            },
         }
     }
 }

@@ -243,7 +243,9 @@ impl Registry {
         let codes = self.codes.keys().map(|code| code.as_str().into());
         let installations = self.installations.values().flatten();
         let tokens = installations.flat_map(|found| &found.tokens);
-        codes.chain(tokens.map(|token| token.value.clone())).collect()
+        codes
+            .chain(tokens.map(|token| token.value.clone()))
+            .collect()
     }
 
     /// Removes the app that holds this token.

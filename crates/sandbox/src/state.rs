@@ -208,9 +208,35 @@ impl Sandbox {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{sandbox, shop};
+    use secrecy::ExposeSecret;
+
+    use crate::registry::Code;
+    use crate::testing::{CLIENT_ID, sandbox, shop};
 
     use super::*;
+
+    #[test]
+    fn codes_and_tokens_are_known_as_issued() {
+        let sandbox = sandbox();
+        assert!(sandbox.issued().is_empty());
+        sandbox.register_token(shop("demo"), "t0ken".into(), Vec::new());
+        let code = Code {
+            dialect: Dialect::Genstore,
+            client_id: CLIENT_ID.to_owned(),
+            asked_at: shop("demo"),
+            shop: shop("demo"),
+            scopes: Vec::new(),
+            issued_at: sandbox.now(),
+            used: true,
+        };
+        sandbox
+            .state()
+            .registry
+            .insert_code("c0de".to_owned(), code);
+        let issued = sandbox.issued();
+        let issued: Vec<&str> = issued.iter().map(SecretString::expose_secret).collect();
+        assert_eq!(issued, ["c0de", "t0ken"]);
+    }
 
     #[test]
     fn a_rule_comes_true_once_unless_it_is_sticky() {

@@ -8,9 +8,11 @@ use domain::{
 };
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Set,
 };
+
+use uuid::Uuid;
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
@@ -214,6 +216,30 @@ pub struct KeyWork {
     pub attempts: usize,
 }
 
+/// Whether any KEY attempt is due; asked before a transaction is opened for it.
+pub async fn has_due_key_for_worker(
+    db: &impl Executor,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let due: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(due_keys(now))
+        .limit(1)
+        .into_tuple()
+        .one(db.connection())
+        .await?;
+    Ok(due.is_some())
+}
+
+fn due_keys(now: DateTime<Utc>) -> Condition {
+    Condition::all()
+        .add(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .add(Column::AuthType.eq(AuthType::Key.code()))
+        .add(Column::NextAttemptAt.lte(to_millis(now)))
+        .add(Column::LeaseUntil.lte(to_millis(now)))
+}
+
 /// Leases KEY attempts that are due, oldest first; nobody else gets them before `lease_until`.
 pub async fn lease_due_keys_for_worker(
     tx: &Tx,
@@ -223,10 +249,7 @@ pub async fn lease_due_keys_for_worker(
     limit: u64,
 ) -> Result<Vec<KeyWork>, StorageError> {
     let rows = Entity::find()
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
-        .filter(Column::AuthType.eq(AuthType::Key.code()))
-        .filter(Column::NextAttemptAt.lte(to_millis(now)))
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .filter(due_keys(now))
         .order_by_asc(Column::NextAttemptAt)
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)

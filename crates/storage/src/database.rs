@@ -11,7 +11,7 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 use tokio::sync::watch;
 
 use crate::error::StorageError;
@@ -94,6 +94,11 @@ impl Storage {
             .map_err(|_| OpenError::Url)?
             .application_name("shopgrant")
             .disable_statement_logging();
+        // The pool would try until its time is up, and then tell of the time and not of the cause.
+        let first = sqlx::PgConnection::connect_with(&options)
+            .await
+            .map_err(OpenError::Connect)?;
+        Connection::close(first).await.map_err(OpenError::Connect)?;
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -11,7 +11,8 @@ use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
 use crate::row::{
-    access_token, delivery, endpoint, idempotency_key, institution_key, nonce, outbox,
+    access_token, authorization, delivery, endpoint, grant, idempotency_key, institution_key,
+    nonce, outbox, store,
 };
 
 /// Deletes tokens, nonces, kept answers and replaced secrets that no longer count.
@@ -76,4 +77,66 @@ pub async fn delete_events_for_worker(
         .exec(tx.connection())
         .await?;
     Ok(deleted.rows_affected)
+}
+
+/// Deletes what ended before `before`: grants, attempts that no grant comes from any more, and then stores
+/// that were unbound and have no attempts left. Returns how many went.
+pub async fn delete_ended_for_worker(
+    tx: &Tx,
+    before: DateTime<Utc>,
+    limit: u64,
+) -> Result<u64, StorageError> {
+    let (db, before) = (tx.connection(), to_millis(before));
+    let ended: Vec<Uuid> = grant::Entity::find()
+        .select_only()
+        .column(grant::Column::Id)
+        .filter(grant::Column::EndedAt.lt(before))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let grants = grant::Entity::delete_many()
+        .filter(grant::Column::Id.is_in(ended))
+        .exec(db)
+        .await?;
+
+    let proven = Query::select()
+        .column(grant::Column::AuthorizationId)
+        .from(grant::Entity)
+        .to_owned();
+    let finished: Vec<Uuid> = authorization::Entity::find()
+        .select_only()
+        .column(authorization::Column::Id)
+        .filter(authorization::Column::FinishedAt.lt(before))
+        .filter(authorization::Column::Id.not_in_subquery(proven))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let attempts = authorization::Entity::delete_many()
+        .filter(authorization::Column::Id.is_in(finished))
+        .exec(db)
+        .await?;
+
+    let tried = Query::select()
+        .column(authorization::Column::StoreId)
+        .from(authorization::Entity)
+        .to_owned();
+    let unbound: Vec<Uuid> = store::Entity::find()
+        .select_only()
+        .column(store::Column::Id)
+        .filter(store::Column::UnboundAt.lt(before))
+        .filter(store::Column::Id.not_in_subquery(tried))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let stores = store::Entity::delete_many()
+        .filter(store::Column::Id.is_in(unbound))
+        .exec(db)
+        .await?;
+    Ok([grants, attempts, stores]
+        .iter()
+        .map(|result| result.rows_affected)
+        .sum())
 }

@@ -1,27 +1,29 @@
 //! What nobody needs any more goes, and nothing else.
 
-use domain::InstitutionKeyId;
 use domain::delivery::DeliveryStatus;
+use domain::{AuthType, InstitutionKeyId};
 use storage::attempts::{self, Attempt};
 use storage::deliveries::{self, NewDelivery, Next};
 use storage::idempotency::{self, IdempotencyKey};
 use storage::institutions::InstitutionKey;
 use storage::sealing::Place;
 use storage::{
-    Storage, StorageError, access_tokens, endpoints, institutions, nonces, outbox, retention,
+    Storage, StorageError, access_tokens, authorizations, endpoints, grants, institutions, nonces,
+    outbox, retention, stores,
 };
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, number};
 use crate::world::{
-    ALPHA, append, at, delivery_id, endpoint, endpoint_id, event, event_id, hash, lease, sealed,
-    settle,
+    ALPHA, append, at, attempt, begin, delivery_id, endpoint, endpoint_id, event, event_id, grant,
+    grant_id, hash, lease, link, sealed, settle, settle_stores, store,
 };
 
 on_both! {
     what_has_expired_is_deleted,
     events_go_when_nothing_is_owed,
     events_go_a_batch_at_a_time,
+    what_has_ended_goes_in_the_order_of_its_references,
 }
 
 async fn what_has_expired_is_deleted(database: &TestDatabase) {
@@ -172,4 +174,59 @@ async fn events_go_a_batch_at_a_time(database: &TestDatabase) {
     assert_eq!(delete_events(&storage, 1, 2).await, 2);
     assert_eq!(delete_events(&storage, 1, 2).await, 1);
     assert_eq!(delete_events(&storage, 1, 2).await, 0);
+}
+
+async fn delete_ended(storage: &Storage, before: i64) -> u64 {
+    storage
+        .write(async |tx| retention::delete_ended_for_worker(tx, at(before), 10).await)
+        .await
+        .unwrap()
+}
+
+async fn count(storage: &Storage, table: &str) -> i64 {
+    number(storage, &format!("SELECT COUNT(*) FROM {table}")).await
+}
+
+async fn what_has_ended_goes_in_the_order_of_its_references(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    // Store 1 was authorized and is unbound at 100 s; the attempt of store 2 still waits.
+    let proven = attempt(1, AuthType::Url);
+    begin(&storage, &proven, link(1)).await;
+    begin(&storage, &attempt(2, AuthType::Url), link(2)).await;
+    let credential = sealed(Place::GrantCredential(grant_id(1)), "token");
+    storage
+        .write(async |tx| {
+            let ended = proven.clone().succeed(None).unwrap();
+            authorizations::finish(tx, &proven.state, &ended, at(50)).await?;
+            grants::insert(tx, &grant(1), credential).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        delete_ended(&storage, 1_000).await,
+        0,
+        "a live grant comes from the attempt"
+    );
+
+    storage
+        .write(async |tx| {
+            grants::end(tx, grant_id(1), at(100)).await?;
+            stores::update_unbound(tx, &store(1, ALPHA).unbind(), at(100)).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        delete_ended(&storage, 100).await,
+        0,
+        "it has only just ended"
+    );
+    assert_eq!(
+        delete_ended(&storage, 101).await,
+        3,
+        "grant, attempt and store"
+    );
+    assert_eq!(count(&storage, "grants").await, 0);
+    assert_eq!(count(&storage, "authorizations").await, 1);
+    assert_eq!(count(&storage, "stores").await, 2);
 }
