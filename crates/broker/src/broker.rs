@@ -6,7 +6,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use messaging::EventBus;
 use storage::Storage;
 use storage::sealing::{Keyring, SealNonce};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use uuid::{Builder, Uuid};
 
@@ -36,18 +38,23 @@ struct Inner {
     parts: Parts,
     /// The last id that was handed out.
     last_id: Mutex<Uuid>,
-    /// Exchanges and deliveries under way, which outlive the request or the loop that began them.
+    /// Exchanges under way, which outlive the request that began them.
     tasks: TaskTracker,
+    /// Where they run. The threads of a server have runtimes of their own, which end with the server and
+    /// would take an exchange along whose browser is gone.
+    runtime: Handle,
     /// Wakes the delivery loop of this process for deliveries that it made due itself.
     deliveries_due: Notify,
 }
 
 impl Broker {
+    /// To be called inside of the Tokio runtime that lives as long as the process.
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
             parts,
             last_id: Mutex::new(Uuid::nil()),
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
             deliveries_due: Notify::new(),
         };
         Self {
@@ -91,8 +98,12 @@ impl Broker {
         &self.inner.parts.options
     }
 
-    pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.inner.tasks
+    /// Runs `task` to its end, whatever becomes of whoever waits for it.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.inner.tasks.spawn_on(task, &self.inner.runtime)
     }
 
     pub(crate) fn deliveries_due(&self) -> &Notify {

@@ -189,9 +189,8 @@ impl Broker {
         }
         self.reach(CrashPoint::Claimed);
         let broker = self.clone();
-        let exchange = self
-            .tasks()
-            .spawn(async move { broker.exchange_and_finish(verified, code, lease).await });
+        let exchange =
+            self.spawn(async move { broker.exchange_and_finish(verified, code, lease).await });
         exchange.await.map_err(Internal::new)??;
         Ok(())
     }

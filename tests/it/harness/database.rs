@@ -1,0 +1,107 @@
+//! A database for one test.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use storage::Storage;
+use tempfile::TempDir;
+
+/// Which of the two databases a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that nobody else has.
+pub(crate) struct TestDatabase {
+    pub(crate) url: String,
+    place: Place,
+}
+
+enum Place {
+    File(TempDir),
+    Server { url: String, name: String },
+}
+
+impl TestDatabase {
+    pub(crate) async fn create(kind: Database) -> Self {
+        match kind {
+            Database::Sqlite => Self::sqlite(),
+            Database::Postgres => Self::postgres().await,
+        }
+    }
+
+    fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("shopgrant.sqlite");
+        Self {
+            url: format!("sqlite://{}", file.display()),
+            place: Place::File(directory),
+        }
+    }
+
+    async fn postgres() -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where the server is depends on the machine that runs the tests"
+        )]
+        let server = std::env::var("SHOPGRANT_TEST_DATABASE_URL");
+        let Ok(server) = server else {
+            panic!(
+                "SHOPGRANT_TEST_DATABASE_URL is not set: run `tests/run`, or `eval \"$(tests/services up)\"`"
+            );
+        };
+        // A new `RandomState` has new keys, so that runs on a server that stays never meet.
+        let name = format!("it_{:016x}", RandomState::new().build_hasher().finish());
+        // A schema is a database for all that the product sees, and is made and dropped without the
+        // checkpoint that a database costs.
+        on_server(&server, format!("CREATE SCHEMA {name}")).await;
+        let joint = if server.contains('?') { '&' } else { '?' };
+        Self {
+            url: format!("{server}{joint}options=-csearch_path%3D{name}"),
+            place: Place::Server { url: server, name },
+        }
+    }
+
+    /// A handle as a process has it, with the schema in place.
+    pub(crate) async fn open(&self) -> Storage {
+        let storage = Storage::open(&self.url).await.expect("it opens");
+        storage.migrate().await.expect("it migrates");
+        storage
+    }
+
+    /// Runs SQL behind everybody's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        match self.place {
+            Place::File(_) => {
+                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                connection.execute(sql).await.expect("SQL for SQLite");
+            }
+            Place::Server { .. } => {
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                connection.execute(sql).await.expect("SQL for PostgreSQL");
+            }
+        }
+    }
+
+    pub(crate) async fn delete(self) {
+        match self.place {
+            Place::File(directory) => directory.close().expect("nothing keeps the files"),
+            Place::Server { url, name } => {
+                on_server(&url, format!("DROP SCHEMA {name} CASCADE")).await;
+            }
+        }
+    }
+}
+
+async fn on_server(url: &str, sql: String) {
+    let mut connection = PgConnection::connect(url)
+        .await
+        .expect("the server of SHOPGRANT_TEST_DATABASE_URL answers");
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await
+        .expect("the user may create schemas");
+    connection.close().await.expect("it closes");
+}

@@ -1,0 +1,106 @@
+//! A process of the product: a broker on a database, its workers stepped by hand.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use broker::{Broker, Entropy, Internal, ManualClock, Options, Parts, Progress};
+use futures_util::future::BoxFuture;
+use messaging::InProcessBus;
+use storage::Storage;
+use storage::sealing::Keyring;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Every test's master key.
+const MASTER_KEY: [u8; 32] = [7; 32];
+
+/// What a process shares with the rest of the test.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) options: Options,
+}
+
+pub(crate) struct Process {
+    pub(crate) broker: Broker,
+    shutdown: CancellationToken,
+    consumers: TaskTracker,
+}
+
+type Step = for<'a> fn(&'a Broker) -> BoxFuture<'a, Result<Progress, Internal>>;
+
+/// The order in which an event travels, so that a round gets as far as it can.
+const STEPS: [(&str, Step); 5] = [
+    ("key proof", |broker| Box::pin(broker.key_proof_step())),
+    ("deadline", |broker| Box::pin(broker.deadline_step())),
+    ("expiry", |broker| Box::pin(broker.expiry_step())),
+    ("relay", |broker| Box::pin(broker.relay_step())),
+    ("delivery", |broker| Box::pin(broker.delivery_step())),
+];
+
+/// More rounds than any test has work for.
+const ROUNDS: usize = 1_000;
+
+impl Process {
+    pub(crate) async fn start(storage: Storage, surroundings: Surroundings) -> Self {
+        let egress = egress::Client::new(egress::Policy {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            ..egress::Policy::default()
+        });
+        let broker = Broker::new(Parts {
+            storage,
+            keyring: Keyring::new(MASTER_KEY),
+            egress: egress.expect("a client for loopback"),
+            bus: Arc::new(InProcessBus::new()),
+            clock: surroundings.clock,
+            entropy: surroundings.entropy,
+            options: surroundings.options,
+        });
+        let process = Self {
+            broker,
+            shutdown: CancellationToken::new(),
+            consumers: TaskTracker::new(),
+        };
+        process.consume().await;
+        process
+    }
+
+    /// Takes events from the bus; the first poll is here, so that no relay finds the bus without a consumer.
+    async fn consume(&self) {
+        let (broker, shutdown) = (self.broker.clone(), self.shutdown.clone());
+        let mut consuming: BoxFuture<'static, ()> =
+            Box::pin(async move { broker.consume_events(shutdown).await });
+        std::future::poll_fn(|context| {
+            assert!(consuming.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        self.consumers.spawn(consuming);
+    }
+
+    /// Steps every worker until none has anything to do at this moment of the clock.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..ROUNDS {
+            let mut has_worked = false;
+            for (name, step) in STEPS {
+                match step(&self.broker).await {
+                    Ok(progress) => has_worked |= progress == Progress::Worked,
+                    Err(error) => panic!("the {name} step failed: {error:?}"),
+                }
+            }
+            if !has_worked {
+                return;
+            }
+        }
+        panic!("the workers find no end");
+    }
+
+    /// Waits for what is under way, and stops.
+    pub(crate) async fn stop(self) {
+        self.broker.shut_down().await;
+        self.shutdown.cancel();
+        self.consumers.close();
+        self.consumers.wait().await;
+    }
+}

@@ -1,0 +1,44 @@
+//! Programs that nobody here wrote, and that must agree with us.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::Running;
+
+/// A script under `tests/referees`, run by the Python that has the packages of `requirements.txt`.
+pub(crate) fn python(script: &str) -> Command {
+    let python = tests().join(".venv/bin/python");
+    assert!(
+        python.exists(),
+        "tests/.venv is missing: run `tests/run`, or `python3 -m venv tests/.venv && tests/.venv/bin/pip install -r tests/requirements.txt`"
+    );
+    let mut command = Command::new(python);
+    command.arg(tests().join("referees").join(script));
+    command
+}
+
+/// A script under `tests/referees`, run by Node with the packages of `package.json`.
+pub(crate) fn node(script: &str) -> Command {
+    assert!(
+        tests().join("node_modules/standardwebhooks").is_dir(),
+        "tests/node_modules is missing: run `tests/run`, or `(cd tests && npm ci)`"
+    );
+    let mut command = Command::new("node");
+    command.arg(tests().join("referees").join(script));
+    command
+}
+
+/// What a script answers to a question in JSON.
+pub(crate) async fn ask(command: Command, question: &Value) -> Value {
+    let answer = Running::start(command, question.to_string())
+        .finish()
+        .await
+        .succeeded();
+    serde_json::from_str(&answer).unwrap_or_else(|_| panic!("no JSON: {answer}"))
+}
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
