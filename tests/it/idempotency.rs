@@ -8,6 +8,7 @@ use crate::harness::{Institution, SHOPLINE, Store, TestApp, ok, refused};
 
 on_both!(
     the_stored_answer_comes_again,
+    an_endpoint_is_created_once,
     another_body_is_refused,
     a_dead_link_is_not_answered_again,
     a_key_belongs_to_one_institution_and_one_call,
@@ -65,6 +66,33 @@ async fn the_stored_answer_comes_again(app: &TestApp) {
     );
     let gone = refused(940_002, "store not exist");
     assert_eq!(alpha.call("store/unbind", &store.ids()).await, gone);
+}
+
+async fn an_endpoint_is_created_once(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let fields = json!({"url": app.receiver.url("/alpha"), "event_types": ["store.unbound"]});
+    let created = alpha.answer_once("webhook/create", &fields, "k").await;
+    app.settle().await;
+    app.advance(Duration::from_mins(1));
+    let again = alpha.answer_once("webhook/create", &fields, "k").await;
+    assert_eq!(again.text, created.text, "the secret too");
+    app.settle().await;
+    let secret = created.data()["secret"].as_str().unwrap().to_owned();
+    assert_eq!(
+        app.receiver.take_one().verified(&secret)["type"],
+        "endpoint.test"
+    );
+    let listed = alpha.data("webhook/list", &json!({})).await;
+    assert_eq!(listed["endpoints"].as_array().unwrap().len(), 1);
+    let reused = refused(900_002, "Idempotency-Key was used with another body");
+    let other = json!({"url": app.receiver.url("/other")});
+    assert_eq!(
+        alpha
+            .answer_once("webhook/create", &other, "k")
+            .await
+            .whole(),
+        reused
+    );
 }
 
 async fn another_body_is_refused(app: &TestApp) {

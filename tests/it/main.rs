@@ -24,6 +24,7 @@ mod main_job;
 mod pingpong;
 mod process;
 mod races;
+mod records;
 mod referees;
 mod shutdown;
 mod signatures;

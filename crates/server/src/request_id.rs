@@ -24,18 +24,7 @@ pub(crate) struct RequestId {
     pub callers: Option<String>,
 }
 
-/// Gives the request a fresh id and puts it on its answer, whatever that is. To be wrapped outermost:
-///
-/// ```
-/// use std::sync::Arc;
-/// use actix_web::{App, middleware::from_fn};
-///
-/// let fresh: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(|| "req_1".to_owned());
-/// App::new().wrap(from_fn(move |request, next| {
-///     let id = fresh();
-///     async move { server::request_id::attach(id, request, next).await }
-/// }));
-/// ```
+/// Gives the request a fresh id and puts it on its answer, whatever that is. To be wrapped outermost.
 pub(crate) async fn attach<B: MessageBody + 'static>(
     id: String,
     request: ServiceRequest,
