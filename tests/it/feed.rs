@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use broker::Callback;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::harness::{Institution, PATIENCE, SHOPLINE, TestApp, ok, refused};
+use crate::harness::{Decision, Institution, PATIENCE, SHOPLINE, TestApp, ok, refused};
 
 on_both!(
     the_feed_has_the_bytes_of_the_webhooks,
@@ -15,6 +16,7 @@ on_both!(
     a_wait_ends_with_an_empty_page,
     a_cursor_expires_with_its_events,
     events_of_a_store_are_in_the_order_of_their_sequence,
+    the_order_holds_among_processes,
 );
 
 async fn tell(app: &TestApp, institution: &Institution) {
@@ -185,7 +187,7 @@ async fn events_of_a_store_are_in_the_order_of_their_sequence(app: &TestApp) {
     // All within one millisecond of the clock, and told at once.
     for _ in 0..5 {
         let auth_url = alpha.link(&store).await;
-        app.visit(&app.decide(&auth_url, crate::harness::Decision::Deny).await)
+        app.visit(&app.decide(&auth_url, Decision::Deny).await)
             .await;
     }
     alpha.data("store/unbind", &store.ids()).await;
@@ -196,4 +198,33 @@ async fn events_of_a_store_are_in_the_order_of_their_sequence(app: &TestApp) {
         .map(|event| event["data"]["sequence"].clone())
         .collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6]);
+}
+
+async fn the_order_holds_among_processes(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    let other = app.another_process().await;
+    // One after the other, within one millisecond of the clock that both have.
+    for number in 0..12 {
+        let auth_url = alpha.link(&store).await;
+        let callback = app.decide(&auth_url, Decision::Deny).await;
+        if number % 2 == 0 {
+            app.visit(&callback).await;
+            continue;
+        }
+        let (_, raw_query) = callback.split_once('?').unwrap();
+        let callback = Callback {
+            platform: SHOPLINE.platform,
+            app: None,
+            raw_query,
+        };
+        other.broker.complete_callback(callback).await.unwrap();
+    }
+    app.settle().await;
+    other.stop().await;
+    let (events, _) = page(&alpha, json!({})).await;
+    let sequences = events
+        .iter()
+        .map(|event| event["data"]["sequence"].as_i64().unwrap());
+    assert_eq!(sequences.collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
 }

@@ -1,6 +1,7 @@
 //! The status of a store: what each call and each outcome makes of it.
 
-use broker::Operator;
+use broker::{ConfigurePlatformApp, Operator};
+use domain::Platform;
 use sandbox::{Dialect, Fault, Rule, Step};
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ on_both!(
     a_second_auth_takes_the_place_of_the_first,
     an_exchange_that_was_superseded_commits_nothing,
     a_key_that_was_superseded_is_proven_no_more,
+    a_proof_that_was_superseded_commits_nothing,
     unbind_ends_everything,
     unbind_ends_an_exchange_under_way,
     a_bound_store_keeps_its_host,
@@ -144,6 +146,56 @@ async fn a_key_that_was_superseded_is_proven_no_more(app: &TestApp) {
     assert_eq!(
         outcomes,
         ["scripted: server_error", "shop told", "scopes told"]
+    );
+}
+
+async fn a_proof_that_was_superseded_commits_nothing(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let client_id = alpha.client("seller").await;
+    let store = alpha
+        .create(&client_id, "SHOPIFY", "https://demo-shop.myshopify.com")
+        .await;
+    for token in ["first", "second"] {
+        let shop = "demo-shop".parse().unwrap();
+        app.sandbox
+            .register_token(shop, token.into(), vec!["read_orders".to_owned()]);
+    }
+    let ask = async |token: &str| {
+        let fields = store.with(json!({"auth_type": "KEY", "auth_info": {"token": token}}));
+        assert_eq!(alpha.call("store/auth", &fields).await, ok(json!({})));
+    };
+    let mut gate = Gate::before(app.sandbox_address).await;
+    let shopify = ConfigurePlatformApp {
+        platform: Platform::Shopify,
+        client_id: String::new(),
+        secret: None,
+        scopes: Vec::new(),
+        institution: None,
+        host: Some(format!("http://{}/shopify/{{shop}}", gate.address)),
+    };
+    app.process
+        .broker
+        .configure_platform_app(&Operator, shopify)
+        .await
+        .unwrap();
+    ask("first").await;
+    let broker = app.process.broker.clone();
+    let proving = app
+        .tasks
+        .spawn(async move { broker.key_proof_step().await.unwrap() });
+    gate.arrival().await;
+    ask("second").await;
+    gate.let_one_through();
+    proving.await.unwrap();
+    // What was proven is of no attempt any more.
+    let status = || ("PROCESSING".to_owned(), String::new());
+    assert_eq!(alpha.status(&store).await, status());
+    assert_eq!(alpha.query(&store).await["sequence"], 0);
+    gate.let_one_through();
+    app.settle().await;
+    assert_eq!(
+        alpha.status(&store).await,
+        ("SUCCESS".to_owned(), String::new())
     );
 }
 

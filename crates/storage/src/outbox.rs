@@ -1,5 +1,8 @@
 //! Events: appended in the transaction of their change, told afterwards.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
 use chrono::{DateTime, Utc};
 use domain::{AppId, EndpointId, EventId, EventType, InstitutionId, LeaseId, Platform, StoreId};
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
@@ -7,6 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Set,
 };
+use uuid::Uuid;
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
@@ -70,15 +74,18 @@ pub async fn place_for_worker(tx: &Tx, limit: u64) -> Result<usize, StorageError
         .one(tx.connection())
         .await?
         .ok_or_else(|| StorageError::corrupt("counters", "event_position", "it is missing"))?;
-    let ids: Vec<uuid::Uuid> = Entity::find()
+    let waiting: Vec<Waiting> = Entity::find()
         .select_only()
         .column(Column::Id)
+        .column(Column::StoreId)
+        .column(Column::Sequence)
         .filter(Column::Position.is_null())
         .order_by_asc(Column::Id)
         .limit(limit)
         .into_tuple()
         .all(tx.connection())
         .await?;
+    let ids = in_order_of_stores(&waiting);
     let mut position = counter.value;
     for id in &ids {
         position += 1;
@@ -108,6 +115,26 @@ pub async fn place_for_worker(tx: &Tx, limit: u64) -> Result<usize, StorageError
     Ok(ids.len())
 }
 
+/// An event without a place: its id, and its store with its sequence there.
+type Waiting = (Uuid, Option<Uuid>, Option<i64>);
+
+/// The ids as they come, but the events of one store by their sequence: ids of several processes, drawn
+/// within one millisecond or by clocks that differ, say nothing about what came first.
+fn in_order_of_stores(waiting: &[Waiting]) -> Vec<Uuid> {
+    let mut of_store: HashMap<Uuid, BinaryHeap<Reverse<(i64, Uuid)>>> = HashMap::new();
+    for (id, store, sequence) in waiting {
+        if let (Some(store), Some(sequence)) = (store, sequence) {
+            let events = of_store.entry(*store).or_default();
+            events.push(Reverse((*sequence, *id)));
+        }
+    }
+    let mut next_of = |store: &Uuid| Some(of_store.get_mut(store)?.pop()?.0.1);
+    waiting
+        .iter()
+        .map(|(id, store, _)| store.as_ref().and_then(&mut next_of).unwrap_or(*id))
+        .collect()
+}
+
 /// Whether there is anything to place or to publish; asked before a transaction is opened for it.
 pub async fn has_work_for_worker(
     db: &impl Executor,
@@ -116,7 +143,7 @@ pub async fn has_work_for_worker(
     let due = Column::EffectAt
         .is_null()
         .and(Column::LeaseUntil.lte(to_millis(now)));
-    let row: Option<uuid::Uuid> = Entity::find()
+    let row: Option<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(due.or(Column::Position.is_null()))

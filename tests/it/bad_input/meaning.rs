@@ -10,6 +10,7 @@ on_both!(
     words_have_their_meaning,
     urls_are_checked,
     extra_info_is_json_text,
+    a_call_has_to_fit_its_platform,
 );
 
 async fn words_have_their_meaning(app: &TestApp) {
@@ -233,5 +234,109 @@ async fn extra_info_is_json_text(app: &TestApp) {
                 "{text}"
             );
         }
+    }
+}
+
+async fn a_call_has_to_fit_its_platform(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let client_id = alpha.client("seller").await;
+    let key = |auth_info| json!({"auth_type": "KEY", "auth_info": auth_info});
+    let token = json!({"token": "t"});
+    let pair = json!({"api_key": "k", "api_secret": "s"});
+    let both = json!({"token": "t", "api_key": "k", "api_secret": "s"});
+    let either = "auth_info takes either token, or api_key and api_secret";
+    let missing = "auth_info can't be empty when auth_type is KEY";
+    let url = json!({"auth_type": "URL"});
+    for (platform, store_url, fields, message) in [
+        (
+            "SHOPLINE",
+            "https://a.myshopline.com",
+            key(token.clone()),
+            "auth_type must be URL for SHOPLINE",
+        ),
+        (
+            "GENSTORE",
+            "https://a.genmystore.com",
+            key(token.clone()),
+            "auth_type must be URL for GENSTORE",
+        ),
+        (
+            "SHOPIFY",
+            "https://a.myshopify.com",
+            url.clone(),
+            "auth_type must be KEY for SHOPIFY",
+        ),
+        (
+            "SHOPIFY",
+            "https://a.myshopify.com",
+            key(pair.clone()),
+            "auth_info must have token for SHOPIFY",
+        ),
+        (
+            "WOOCOMMERCE",
+            "https://shop.example",
+            key(token.clone()),
+            "auth_info must have api_key and api_secret for WOOCOMMERCE",
+        ),
+        ("SHOPIFY", "https://a.myshopify.com", key(both), either),
+        (
+            "WOOCOMMERCE",
+            "https://shop.example",
+            key(json!({"api_key": "k"})),
+            either,
+        ),
+        (
+            "WOOCOMMERCE",
+            "https://shop.example",
+            key(json!({})),
+            missing,
+        ),
+        (
+            "WOOCOMMERCE",
+            "https://shop.example",
+            json!({"auth_type": "KEY"}),
+            missing,
+        ),
+        (
+            "WOOCOMMERCE",
+            "https://shop.example",
+            key(json!({"api_key": " ", "api_secret": "s"})),
+            "auth_info.api_key can't be empty",
+        ),
+        (
+            "WOOCOMMERCE",
+            "https://shop.example",
+            json!({"auth_type": "KEY", "auth_info": pair, "seller_id": "a"}),
+            "seller_id must be empty for this platform",
+        ),
+        (
+            "GENSTORE",
+            "https://shop.example",
+            url,
+            "seller_id can't be empty, since store_url names no shop",
+        ),
+        (
+            "GENSTORE",
+            "https://a.genmystore.com",
+            json!({"auth_type": "URL", "seller_id": "b.genmystore.com"}),
+            "seller_id contradicts the shop in store_url",
+        ),
+        (
+            "SHOPIFY",
+            "https://a.myshopify.com",
+            json!({"auth_type": "KEY", "auth_info": token, "seller_id": "a.example.com"}),
+            "seller_id must look like demo-shop.myshopify.com",
+        ),
+        (
+            "SHOPLINE",
+            "https://a.myshopline.com",
+            json!({"auth_type": "URL", "auth_info": {"token": "t"}}),
+            "auth_info must be empty when auth_type is URL",
+        ),
+    ] {
+        let store = alpha.create(&client_id, platform, store_url).await;
+        let answer = alpha.call("store/auth", &store.with(fields)).await;
+        assert_eq!(answer, refused(900_002, message), "{platform}");
+        assert_eq!(alpha.status(&store).await.0, "UNAUTHORIZED");
     }
 }

@@ -8,10 +8,11 @@ use storage::{Storage, StorageError};
 use tokio::task::JoinSet;
 
 use crate::database::{PATIENCE, TestDatabase};
-use crate::world::{ALPHA, BETA, append, at, event, event_id, settle};
+use crate::world::{ALPHA, BETA, append, at, event, event_id, settle, settle_stores, store_event};
 
 on_both! {
     places_follow_the_commits,
+    events_of_a_store_keep_their_sequence,
     an_institution_reads_its_own_events,
     a_reader_sees_every_event_once_while_others_write,
 }
@@ -59,6 +60,25 @@ async fn places_follow_the_commits(database: &TestDatabase) {
         .await
         .unwrap();
     assert_eq!((oldest().await, newest().await), (Some(2), 3));
+}
+
+/// Two processes made the ids, and the clock of one was behind.
+async fn events_of_a_store_keep_their_sequence(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    let events = [
+        event(1, ALPHA),
+        store_event(2, 1, 2),
+        store_event(3, 2, 1),
+        store_event(4, 1, 1),
+        event(5, ALPHA),
+        store_event(6, 1, 3),
+    ];
+    append(&storage, &events).await;
+    assert_eq!(place(&storage, 10).await, 6);
+    let placed = feed(&storage, 0, 10).await;
+    let payloads: Vec<_> = placed.iter().map(|(_, payload)| payload.as_str()).collect();
+    assert_eq!(payloads, ["1", "4", "3", "2", "5", "6"]);
 }
 
 async fn an_institution_reads_its_own_events(database: &TestDatabase) {
