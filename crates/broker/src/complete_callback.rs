@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::Broker;
 use crate::crash_point::CrashPoint;
 use crate::finish_authorization::{Attempt, Ending, Fence};
-use crate::internal::Internal;
+use crate::internal::{Internal, chain};
 use crate::key_proof::judge;
 use crate::query_store::LOOK_AGAIN;
 use crate::redirect::with_outcome;
@@ -31,6 +31,14 @@ const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 /// over, so it is short; the exchange extends it well before.
 const CLAIM_LIFE: Duration = Duration::from_secs(6);
 const EXTEND_EVERY: Duration = Duration::from_secs(2);
+/// The waits before an outcome is saved again that the database did not take; together less than the claim
+/// holds.
+const SAVE_AGAIN: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 /// How long a repeated callback waits for the outcome of the first.
 const REPEAT_WAIT: Duration = Duration::from_secs(12);
 
@@ -214,6 +222,31 @@ impl Broker {
                 Ending::Failed(failure.reason())
             }
         };
+        self.finish_spent(attempt, lease, ending).await
+    }
+
+    /// The code is spent: a database that fails for a moment must not cost the seller what it brought. A
+    /// commit that was reported as failed and did happen is found by the fence, and not made twice.
+    async fn finish_spent(
+        &self,
+        attempt: Attempt,
+        lease: LeaseId,
+        ending: Ending,
+    ) -> Result<(), Internal> {
+        for wait in SAVE_AGAIN {
+            let fence = Fence::HeldBy(lease);
+            let Err(error) = self
+                .finish_authorization(attempt, fence, ending.clone())
+                .await
+            else {
+                return Ok(());
+            };
+            let cause = chain(&error);
+            tracing::warn!(store.id = %attempt.store, cause, "the outcome is saved again");
+            tokio::time::timeout(wait, std::future::pending::<()>())
+                .await
+                .ok();
+        }
         self.finish_authorization(attempt, Fence::HeldBy(lease), ending)
             .await?;
         Ok(())

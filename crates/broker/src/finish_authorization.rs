@@ -35,6 +35,7 @@ impl Attempt {
 }
 
 /// How it ends.
+#[derive(Clone)]
 pub(crate) enum Ending {
     Proven {
         grant: Box<NewGrant>,
@@ -44,6 +45,7 @@ pub(crate) enum Ending {
 }
 
 /// A proof that answers to the attempt: the expected shop, with every scope that is required.
+#[derive(Clone)]
 pub(crate) struct NewGrant {
     pub(crate) proof: Proof,
     pub(crate) scopes: domain::Scopes,

@@ -1,5 +1,6 @@
 //! The HTTP server as a value: for any broker, on any listener.
 
+mod process_runtime;
 mod request_line;
 mod unrouted;
 
@@ -10,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use broker::Broker;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 use url::Url;
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -80,11 +82,12 @@ impl Default for Rate {
 /// Serves the broker on the listener. The caller polls the server, inside of a Tokio runtime, and stops it
 /// by its handle; signals are the caller's as well. Requests under way get 15 seconds to end.
 pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> io::Result<Server> {
+    let runtime = Handle::current();
     let request_ids = RequestIds::new(&broker, &listener)?;
     let document = web::Data::new(Document::new(&openapi())?);
     let gateway = web::Data::new(Gateway::new(broker, options));
     let server = HttpServer::new(move || {
-        let request_ids = Arc::clone(&request_ids);
+        let (request_ids, runtime) = (Arc::clone(&request_ids), runtime.clone());
         App::new()
             .app_data(gateway.clone())
             .app_data(document.clone())
@@ -97,6 +100,9 @@ pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> i
             .wrap(from_fn(move |request, next| {
                 let id = request_ids.next();
                 async move { request_id::attach(id, request, next).await }
+            }))
+            .wrap(from_fn(move |request, next: Next<_>| {
+                process_runtime::enter(runtime.clone(), next.call(request))
             }))
     });
     let server = server
