@@ -31,13 +31,13 @@ const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 /// over, so it is short; the exchange extends it well before.
 const CLAIM_LIFE: Duration = Duration::from_secs(6);
 const EXTEND_EVERY: Duration = Duration::from_secs(2);
-/// The waits before an outcome is saved again that the database did not take; together less than the claim
-/// holds.
+/// The waits before an outcome is saved again that the database did not take; together less than what is
+/// left of a claim that was extended in time.
 const SAVE_AGAIN: [Duration; 4] = [
     Duration::from_millis(50),
     Duration::from_millis(250),
     Duration::from_secs(1),
-    Duration::from_secs(3),
+    Duration::from_secs(2),
 ];
 /// How long a repeated callback waits for the outcome of the first.
 const REPEAT_WAIT: Duration = Duration::from_secs(12);
@@ -210,7 +210,7 @@ impl Broker {
         lease: LeaseId,
     ) -> Result<(), Internal> {
         let attempt = Attempt::of(&verified.authorization);
-        let exchanged = self.exchange_holding(&verified, &code, lease).await?;
+        let exchanged = self.exchange_holding(&verified, &code, lease).await;
         self.reach(CrashPoint::Exchanged);
         let ending = match exchanged {
             Ok(proof) => judge(&verified.authorization, &verified.app.scopes, proof, None),
@@ -252,25 +252,27 @@ impl Broker {
         Ok(())
     }
 
-    /// Exchanges the code while extending the claim, so that a slow platform is not taken for a crash.
+    /// Exchanges the code while extending the claim, so that a slow platform is not taken for a crash. An
+    /// extension that fails does not end the exchange: the code is on its way.
     async fn exchange_holding(
         &self,
         verified: &Verified,
         code: &SecretString,
         lease: LeaseId,
-    ) -> Result<Result<Proof, PlatformFailure>, Internal> {
+    ) -> Result<Proof, PlatformFailure> {
         let mut exchange = std::pin::pin!(self.exchange(verified, code));
         loop {
-            match tokio::time::timeout(EXTEND_EVERY, &mut exchange).await {
-                Ok(exchanged) => return Ok(exchanged),
-                Err(_elapsed) => {
-                    let (id, until) = (verified.authorization.id, self.now() + CLAIM_LIFE);
-                    self.storage()
-                        .write(async |tx: &Tx| {
-                            authorizations::extend_claim(tx, id, lease, until).await
-                        })
-                        .await?;
-                }
+            if let Ok(exchanged) = tokio::time::timeout(EXTEND_EVERY, &mut exchange).await {
+                return exchanged;
+            }
+            let (id, until) = (verified.authorization.id, self.now() + CLAIM_LIFE);
+            let extended = self
+                .storage()
+                .write(async |tx: &Tx| authorizations::extend_claim(tx, id, lease, until).await)
+                .await;
+            if let Err(error) = extended {
+                let cause = chain(&error);
+                tracing::warn!(authorization.id = %id, cause, "the claim could not be extended");
             }
         }
     }

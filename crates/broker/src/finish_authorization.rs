@@ -93,7 +93,7 @@ impl Broker {
         fence: Fence,
         ending: Ending,
     ) -> Result<Finished, Internal> {
-        let finished = self
+        let ended = self
             .storage()
             .write(async |tx: &Tx| {
                 // Always the store first: whoever starts or ends anything about it waits here.
@@ -104,21 +104,30 @@ impl Broker {
                 let (Some(store), Some(authorization), Some(institution)) =
                     (store, authorization, institution)
                 else {
-                    return Ok(Finished::Overtaken);
+                    return Ok(None);
                 };
                 let is_current = store.current_attempt() == Some(attempt.id);
                 if !is_current || !fence.lets_through(&authorization.state) {
-                    return Ok(Finished::Overtaken);
+                    return Ok(None);
                 }
-                self.commit_ending(tx, &institution, store, authorization, ending)
+                let ended = self
+                    .commit_ending(tx, &institution, store, authorization, ending)
                     .await?;
-                Ok::<_, Internal>(Finished::Told)
+                Ok::<_, Internal>(Some(ended))
             })
             .await?;
+        let Some(store) = ended else {
+            return Ok(Finished::Overtaken);
+        };
         self.reach(CrashPoint::Committed);
-        Ok(finished)
+        tracing::info!(
+            store.id = %store.id, platform = %store.platform, status = store.status().code(),
+            reason = store.fail_reason().map(FailReason::code), "an authorization ended"
+        );
+        Ok(Finished::Told)
     }
 
+    /// The store as it is written.
     async fn commit_ending(
         &self,
         tx: &Tx,
@@ -126,7 +135,7 @@ impl Broker {
         store: Store,
         authorization: Authorization,
         ending: Ending,
-    ) -> Result<(), Internal> {
+    ) -> Result<Store, Internal> {
         let before = authorization.state.clone();
         let ending = match ending {
             Ending::Proven { grant, fingerprint }
@@ -140,7 +149,6 @@ impl Broker {
         };
         let (store, authorization, event_type) = match ending {
             Ending::Failed(reason) => {
-                tracing::info!(store.id = %store.id, %reason, "not authorized");
                 let store = store
                     .fail(authorization.id, reason)
                     .map_err(Internal::new)?;
@@ -148,8 +156,7 @@ impl Broker {
                 (store, authorization, reason.event_type())
             }
             Ending::Proven { grant, .. } => {
-                let (grant, store) = self.insert_grant(tx, store, &authorization, *grant).await?;
-                tracing::info!(store.id = %store.id, grant.id = %grant, "authorized");
+                let store = self.insert_grant(tx, store, &authorization, *grant).await?;
                 let seller_id = store.seller_id.clone();
                 let authorization = authorization.succeed(seller_id).map_err(Internal::new)?;
                 (store, authorization, EventType::StoreAuthSucceeded)
@@ -157,7 +164,8 @@ impl Broker {
         };
         stores::update(tx, &store).await?;
         authorizations::finish(tx, &before, &authorization, self.now()).await?;
-        self.tell_store(tx, institution, event_type, &store).await
+        self.tell_store(tx, institution, event_type, &store).await?;
+        Ok(store)
     }
 
     /// Takes the shop, and for KEY the credential. Both or none.
@@ -194,7 +202,7 @@ impl Broker {
         store: Store,
         authorization: &Authorization,
         new: NewGrant,
-    ) -> Result<(GrantId, Store), Internal> {
+    ) -> Result<Store, Internal> {
         let NewGrant { proof, scopes } = new;
         let now = self.now();
         let grant = Grant {
@@ -222,9 +230,8 @@ impl Broker {
             expires_at: grant.expires_at,
         };
         let label = grant.shop.label.as_ref().map(domain::ShopLabel::as_str);
-        let store = store
+        store
             .succeed(authorization.id, authorized, label)
-            .map_err(Internal::new)?;
-        Ok((grant.id, store))
+            .map_err(Internal::new)
     }
 }

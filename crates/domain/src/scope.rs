@@ -73,10 +73,6 @@ impl Scopes {
             .map(|scope| scope.name.as_str())
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
     }
