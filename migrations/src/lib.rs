@@ -6,8 +6,13 @@
 
 mod dialect;
 mod m0001_main_job;
+mod m0002_bus_access;
+mod recorded;
 
-use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, async_trait};
+use sea_orm_migration::prelude::{
+    ConnectionTrait, DbErr, MigrationTrait, MigratorTrait, async_trait,
+};
+use sea_orm_migration::{Migration, seaql_migrations};
 
 /// Every step in order.
 pub struct Migrator;
@@ -15,6 +20,33 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_main_job::Migration)]
+        vec![
+            Box::new(m0001_main_job::Migration),
+            Box::new(m0002_bus_access::Migration),
+        ]
     }
+
+    /// Only what this version knows of: see [`recorded`].
+    async fn get_migration_models<C>(db: &C) -> Result<Vec<seaql_migrations::Model>, DbErr>
+    where
+        C: ConnectionTrait,
+    {
+        Self::install(db).await?;
+        recorded::known(db).await
+    }
+
+    async fn get_pending_migrations_read_only<C>(db: &C) -> Result<Vec<Migration>, DbErr>
+    where
+        C: ConnectionTrait,
+    {
+        let recorded = recorded::known(db).await?;
+        let mut steps = Self::get_migration_files();
+        steps.retain(|step| recorded.iter().all(|known| known.version != step.name()));
+        Ok(steps)
+    }
+}
+
+/// The names of the steps that a newer version than this one has taken; empty on every other database.
+pub async fn unknown_steps<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, DbErr> {
+    recorded::unknown(db).await
 }

@@ -1,8 +1,12 @@
 //! The command line, as operators and scripts use it.
 
+mod bench;
 mod beside_serve;
 mod commands;
+mod doctor;
 mod refusals;
+mod start_up;
+mod traces;
 
 use crate::process::Settings;
 
@@ -46,11 +50,17 @@ async fn every_command_answers_help_with_an_example() {
     assert_eq!(
         checked,
         [
+            "bench deliver",
+            "bench footprint",
+            "bench query",
+            "bench start",
             "call",
             "demo",
+            "doctor",
             "institution create",
             "institution list",
             "institution rotate-secret",
+            "institution set",
             "listen",
             "migrate",
             "openapi",

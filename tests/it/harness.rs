@@ -2,8 +2,10 @@
 
 mod answer;
 mod app;
+mod bus;
 mod channels;
 mod database;
+mod environment;
 mod gate;
 mod institution;
 mod platform;
@@ -16,7 +18,9 @@ use std::time::Duration;
 
 pub(crate) use answer::{Answer, ok, refused};
 pub(crate) use app::{Setup, TestApp};
+pub(crate) use bus::Bus;
 pub(crate) use database::{Database, TestDatabase};
+pub(crate) use environment::{moderate_or_long, number, variable};
 pub(crate) use gate::Gate;
 pub(crate) use institution::{Endpoint, Institution, Store};
 pub(crate) use platform::{GENSTORE, PlatformCase, SHOPLINE, SHOPLINE_EU};
@@ -27,38 +31,52 @@ pub(crate) use signature::{Signing, sign_query, webhook_signature};
 /// No test waits longer than this for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Makes two tests of each `async fn(&TestApp)`, one per database. After `with` stands the function that says
-/// what the application is set up with.
-macro_rules! on_both {
-    (@make $setup:expr => $($name:ident),*) => {
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    let database = $crate::harness::Database::Sqlite;
-                    let app = $crate::harness::TestApp::start(database, $setup).await;
-                    super::$name(&app).await;
-                    app.finish().await;
-                }
-            )*
-        }
+/// Lets time pass, where a time is what is promised, what an outage takes or what chance chose; never for
+/// something to get done, which is waited for itself.
+pub(crate) async fn let_pass(time: Duration) {
+    tokio::time::timeout(time, std::future::pending::<()>())
+        .await
+        .ok();
+}
 
-        mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    let database = $crate::harness::Database::Postgres;
-                    let app = $crate::harness::TestApp::start(database, $setup).await;
-                    super::$name(&app).await;
-                    app.finish().await;
-                }
-            )*
-        }
-    };
+/// Makes two tests of each `async fn(&TestApp)`: with all in one process on SQLite, and on PostgreSQL and
+/// RabbitMQ. After `with` stands the function that says what the application is set up with.
+macro_rules! on_both {
     (with $setup:ident: $($name:ident),* $(,)?) => {
-        on_both!(@make super::$setup() => $($name),*);
+        application!(sqlite: Sqlite, super::$setup() => $($name),*);
+        application!(postgres_and_rabbitmq: Postgres, super::$setup() => $($name),*);
     };
     ($($name:ident),* $(,)?) => {
-        on_both!(@make $crate::harness::Setup::default() => $($name),*);
+        application!(sqlite: Sqlite, $crate::harness::Setup::default() => $($name),*);
+        application!(postgres_and_rabbitmq: Postgres, $crate::harness::Setup::default() => $($name),*);
+    };
+}
+
+/// Makes a third test of those whose events take another way on PostgreSQL where no RabbitMQ is.
+macro_rules! on_postgres_alone {
+    ($($name:ident),* $(,)?) => {
+        application!(
+            postgres_alone: Postgres,
+            $crate::harness::Setup {
+                bus: Some($crate::harness::Bus::InProcess),
+                ..$crate::harness::Setup::default()
+            } => $($name),*
+        );
+    };
+}
+
+macro_rules! application {
+    ($module:ident: $database:ident, $setup:expr => $($name:ident),*) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let database = $crate::harness::Database::$database;
+                    let app = $crate::harness::TestApp::start(database, $setup).await;
+                    super::$name(&app).await;
+                    app.finish().await;
+                }
+            )*
+        }
     };
 }

@@ -1,6 +1,7 @@
 //! The rules of the house, which no compiler knows: who may use whom, where things are written, and that
 //! the documents say what the program does.
 
+mod alerts;
 mod dependencies;
 mod documents;
 mod sources;

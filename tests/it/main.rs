@@ -1,8 +1,9 @@
 //! The whole system through its public surface.
 //!
-//! Every test of behaviour runs on SQLite and on PostgreSQL, with the sandbox at the far end, a clock that
-//! moves when it is told to, and the workers stepped by hand. PostgreSQL is the server behind
-//! `SHOPGRANT_TEST_DATABASE_URL`; `tests/run` sees to it, or `eval "$(tests/services up)"`.
+//! Every test of behaviour runs twice, with all in one process on SQLite and on PostgreSQL with RabbitMQ, with
+//! the sandbox at the far end, a clock that moves when it is told to, and the workers stepped by hand. The
+//! servers are those of `SHOPGRANT_TEST_DATABASE_URL` and `SHOPGRANT_TEST_AMQP_URL`; `tests/run` sees to
+//! them, or `eval "$(tests/services up)"`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[macro_use]
@@ -19,11 +20,17 @@ mod house;
 mod idempotency;
 mod isolation;
 mod key_flow;
+mod kills;
+mod log_lines;
 mod log_scan;
 mod main_job;
+mod metrics;
+mod outages;
 mod pingpong;
 mod process;
+mod rabbitmq;
 mod races;
+mod readiness;
 mod records;
 mod referees;
 mod shutdown;
@@ -31,3 +38,4 @@ mod signatures;
 mod status;
 mod waiting;
 mod webhooks;
+mod workers;

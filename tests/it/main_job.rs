@@ -13,6 +13,8 @@ on_both!(
     a_platform_without_an_app_is_not_available,
 );
 
+on_postgres_alone!(shopline_by_url, genstore_by_url);
+
 async fn shopline_by_url(app: &TestApp) {
     authorize_by_url(app, SHOPLINE).await;
 }

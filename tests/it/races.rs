@@ -1,11 +1,14 @@
 //! Many at once: one wins, and everybody is told the truth.
 
 use broker::Broker;
+use futures_util::future::join_all;
 use sandbox::{Dialect, Fault, KeyPermission, Rule, Step};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Answer, Institution, SHOPLINE, Store, TestApp, ok, refused};
+use crate::harness::{
+    Answer, Institution, SHOPLINE, Store, TestApp, moderate_or_long, ok, refused,
+};
 
 on_both!(
     one_credential_for_64_stores,
@@ -18,6 +21,8 @@ on_both!(
     two_relays_and_two_deliverers,
 );
 
+on_postgres_alone!(two_relays_and_two_deliverers);
+
 fn succeeded() -> (String, String) {
     ("SUCCESS".to_owned(), String::new())
 }
@@ -27,59 +32,68 @@ fn lost() -> (String, String) {
 }
 
 async fn statuses(institution: &Institution, stores: &[Store]) -> Vec<(String, String)> {
-    let mut statuses = Vec::new();
-    for store in stores {
-        statuses.push(institution.status(store).await);
-    }
-    statuses
+    join_all(stores.iter().map(|store| institution.status(store))).await
 }
+
+/// How often the races are run that must have one winner every time.
+fn rounds() -> usize {
+    moderate_or_long(10, 1_000)
+}
+
+/// As many as race.
+const RACERS: usize = 64;
 
 async fn one_credential_for_64_stores(app: &TestApp) {
     let alpha = app.institution("Alpha").await;
     let client_id = alpha.client("seller").await;
-    let mut stores = Vec::new();
-    for number in 0..64 {
-        let shop = format!("shop-{number}");
-        let label = shop.parse().unwrap();
-        app.sandbox
-            .register_key(label, "ck_demo", "cs_demo".into(), KeyPermission::Read);
-        let store_url = format!("http://{}/woocommerce/{shop}", app.sandbox_address);
-        stores.push(alpha.create(&client_id, "WOOCOMMERCE", &store_url).await);
-    }
-
-    let mut calls = JoinSet::new();
-    for (index, store) in stores.iter().cloned().enumerate() {
-        let alpha = alpha.clone();
-        calls.spawn(async move {
-            let auth_info = json!({"api_key": "ck_demo", "api_secret": "cs_demo"});
-            let fields = store.with(json!({"auth_type": "KEY", "auth_info": auth_info}));
-            (index, alpha.call("store/auth", &fields).await)
-        });
-    }
     // Two processes prove meanwhile.
     let other = app.another_process().await;
-    let mut answers = vec![None; stores.len()];
-    while let Some(joined) = calls.join_next().await {
-        let (index, answer) = joined.unwrap();
-        answers[index] = Some(answer);
-        let (ours, theirs) = tokio::join!(
-            app.process.broker.key_proof_step(),
-            other.broker.key_proof_step(),
-        );
-        ours.unwrap();
-        theirs.unwrap();
-    }
-    app.settle().await;
-    other.stop().await;
-
-    let statuses = statuses(&alpha, &stores).await;
-    assert_eq!(
-        statuses
+    for round in 0..rounds() {
+        let (key, secret) = (format!("ck_{round}"), format!("cs_{round}"));
+        let mut urls = Vec::new();
+        for number in 0..RACERS {
+            let shop = format!("shop-{round}-{number}");
+            let label = shop.parse().unwrap();
+            app.sandbox
+                .register_key(label, &key, secret.as_str().into(), KeyPermission::Read);
+            urls.push(format!("http://{}/woocommerce/{shop}", app.sandbox_address));
+        }
+        let created = urls
             .iter()
-            .filter(|status| **status == succeeded())
-            .count(),
-        1
-    );
+            .map(|url| alpha.create(&client_id, "WOOCOMMERCE", url));
+        let stores = join_all(created).await;
+        let mut calls = JoinSet::new();
+        for (index, store) in stores.iter().enumerate() {
+            let auth_info = json!({"api_key": key, "api_secret": secret});
+            let fields = store.with(json!({"auth_type": "KEY", "auth_info": auth_info}));
+            let alpha = alpha.clone();
+            calls.spawn(async move { (index, alpha.call("store/auth", &fields).await) });
+        }
+        let mut answers = vec![None; stores.len()];
+        while let Some(joined) = calls.join_next().await {
+            let (index, answer) = joined.unwrap();
+            answers[index] = Some(answer);
+            let (ours, theirs) = tokio::join!(
+                app.process.broker.key_proof_step(),
+                other.broker.key_proof_step(),
+            );
+            ours.unwrap();
+            theirs.unwrap();
+        }
+        app.settle().await;
+        check_one_credential(&alpha, &stores, answers).await;
+    }
+    other.stop().await;
+}
+
+async fn check_one_credential(
+    alpha: &Institution,
+    stores: &[Store],
+    answers: Vec<Option<(u16, Value)>>,
+) {
+    let statuses = statuses(alpha, stores).await;
+    let winners = statuses.iter().filter(|status| **status == succeeded());
+    assert_eq!(winners.count(), 1);
     let held = refused(900_003, "auth info already authorized");
     for (answer, status) in answers.into_iter().zip(statuses) {
         let answer = answer.unwrap();
@@ -97,67 +111,86 @@ async fn one_shop_for_64_stores(app: &TestApp) {
         app.institution("Alpha").await,
         app.institution("Beta").await,
     );
-    let mut stores = Vec::new();
-    let mut callbacks = Vec::new();
-    for number in 0..64 {
-        let institution = if number % 2 == 0 { &alpha } else { &beta };
-        let store = institution.store(&SHOPLINE, "demo-shop").await;
-        callbacks.push(app.approve(&institution.link(&store).await).await);
-        stores.push(store);
+    let clients = [alpha.client("seller").await, beta.client("seller").await];
+    let mut feed = Feed::default();
+    for round in 0..rounds() {
+        let store_url = SHOPLINE.store_url(&format!("shop-{round}"));
+        let linked = (0..RACERS).map(|number| {
+            let (institution, client_id) = ([&alpha, &beta][number % 2], &clients[number % 2]);
+            let store_url = &store_url;
+            async move {
+                let store = institution.create(client_id, "SHOPLINE", store_url).await;
+                let link = institution.link(&store).await;
+                (store, app.approve(&link).await)
+            }
+        });
+        let (stores, callbacks): (Vec<_>, Vec<_>) = join_all(linked).await.into_iter().unzip();
+        for shown in visit_at_once(app, callbacks).await {
+            assert_eq!(shown.status, 303, "{}", shown.text);
+        }
+        let asked = stores
+            .iter()
+            .enumerate()
+            .map(|(number, store)| [&alpha, &beta][number % 2].status(store));
+        let mut winners = 0;
+        for status in join_all(asked).await {
+            winners += usize::from(status == succeeded());
+            assert!(status == succeeded() || status == lost(), "{status:?}");
+        }
+        assert_eq!(winners, 1);
+        app.settle().await;
+        assert_eq!(feed.count_new(&alpha).await, RACERS / 2);
     }
-    let mut visits = JoinSet::new();
-    for callback in callbacks {
-        let http = app.http.clone();
-        visits.spawn(async move { Answer::of(http.get(callback).send().await.unwrap()).await });
-    }
-    for shown in visits.join_all().await {
-        assert_eq!(shown.status, 303, "{}", shown.text);
-    }
-    let mut winners = 0;
-    for (number, store) in stores.iter().enumerate() {
-        let institution = if number % 2 == 0 { &alpha } else { &beta };
-        let status = institution.status(store).await;
-        winners += usize::from(status == succeeded());
-        assert!(status == succeeded() || status == lost(), "{status:?}");
-    }
-    assert_eq!(winners, 1);
-    app.settle().await;
-    let events = alpha.data("event/list", &json!({})).await;
-    assert_eq!(events["events"].as_array().unwrap().len(), 32);
 }
 
 async fn one_callback_64_times(app: &TestApp) {
     let alpha = app.institution("Alpha").await;
-    let store = alpha.store(&SHOPLINE, "demo-shop").await;
-    let callback = app.approve(&alpha.link(&store).await).await;
-    let mut visits = JoinSet::new();
-    for _ in 0..64 {
-        let (http, callback) = (app.http.clone(), callback.clone());
-        visits.spawn(async move { Answer::of(http.get(callback).send().await.unwrap()).await });
-    }
-    let shown = visits.join_all().await;
-    let location = shown[0].header("location").unwrap();
-    assert!(
-        location.ends_with("&auth_status=SUCCESS&auth_fail_reason="),
-        "{location}"
-    );
-    for answer in &shown {
-        assert_eq!(
-            (answer.status, answer.header("location")),
-            (303, Some(location))
+    let mut feed = Feed::default();
+    for round in 0..rounds() {
+        let store = alpha.store(&SHOPLINE, &format!("shop-{round}")).await;
+        let callback = app.approve(&alpha.link(&store).await).await;
+        let shown = visit_at_once(app, vec![callback; RACERS]).await;
+        let location = shown[0].header("location").unwrap();
+        assert!(
+            location.ends_with("&auth_status=SUCCESS&auth_fail_reason="),
+            "{location}"
         );
+        for answer in &shown {
+            assert_eq!(
+                (answer.status, answer.header("location")),
+                (303, Some(location))
+            );
+        }
+        let calls = app.sandbox.calls();
+        let exchanges = calls.iter().filter(|call| call.path.contains("token"));
+        assert_eq!(exchanges.count(), round + 1);
+        app.settle().await;
+        assert_eq!(feed.count_new(&alpha).await, 1);
     }
-    let calls = app.sandbox.calls();
-    assert_eq!(
-        calls
-            .iter()
-            .filter(|call| call.path.contains("token"))
-            .count(),
-        1
-    );
-    app.settle().await;
-    let events = alpha.data("event/list", &json!({})).await;
-    assert_eq!(events["events"].as_array().unwrap().len(), 1);
+}
+
+async fn visit_at_once(app: &TestApp, urls: Vec<String>) -> Vec<Answer> {
+    let mut visits = JoinSet::new();
+    for url in urls {
+        let http = app.http.clone();
+        visits.spawn(async move { Answer::of(http.get(url).send().await.unwrap()).await });
+    }
+    visits.join_all().await
+}
+
+/// How far the feed of an institution was read.
+#[derive(Default)]
+struct Feed {
+    cursor: Value,
+}
+
+impl Feed {
+    async fn count_new(&mut self, institution: &Institution) -> usize {
+        let fields = json!({"limit": 100, "after": self.cursor});
+        let mut page = institution.data("event/list", &fields).await;
+        self.cursor = page["next_cursor"].take();
+        page["events"].as_array().unwrap().len()
+    }
 }
 
 async fn one_store_asked_for_16_times(app: &TestApp) {

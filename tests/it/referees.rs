@@ -9,7 +9,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::harness::{Database, Decision, Webhook};
-use crate::process::{Bus, Endpoint, Installation, Institution, Running, Serve, ask, node, python};
+use crate::process::{
+    Bus, Endpoint, Installation, Institution, Serve, ask, consumer, node, python,
+};
 
 /// An institution's endpoint, and everything that it received and the feed holds.
 struct Told {
@@ -134,13 +136,8 @@ async fn a_rabbitmq_client_reads_the_bytes_of_feed_and_webhooks() {
     let serve = installation.serve().await;
     let institution = installation.institution(&serve, "Consuming Pay").await;
     let neighbour = installation.institution(&serve, "Neighbour Pay").await;
-    let job = json!({
-        "amqp_url": installation.virtual_host.as_ref().unwrap().url,
-        "exchange": "shopgrant.events",
-        "routing_key": format!("{}.#", institution.app_id),
-    });
-    let consumer = Running::start(python("consume.py"), format!("{job}\n"));
-    assert_eq!(consumer.line(0).await, "bound");
+    let amqp_url = &installation.virtual_host.as_ref().unwrap().url;
+    let consumer = consumer(amqp_url, &format!("{}.#", institution.app_id)).await;
 
     // Nothing of it reaches the other institution's queue.
     play_every_event(&installation, &serve, &neighbour).await;

@@ -1,19 +1,22 @@
 //! The end of a process, and its workers while it runs.
 
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use broker::{Operator, QueryStore};
+use broker::{ListEvents, Operator, QueryStore};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Gate, PATIENCE, SHOPLINE, TestApp};
+use crate::harness::{Bus, Database, Gate, PATIENCE, Reply, SHOPLINE, TestApp};
+use crate::process::{Finished, Installation, Serve};
 
 on_both!(
     the_workers_need_nobody_to_step_them,
     an_exchange_ends_before_its_process_does,
+    nobody_waits_for_an_event_in_a_process_that_ends,
 );
 
 async fn the_workers_need_nobody_to_step_them(app: &TestApp) {
@@ -97,4 +100,136 @@ async fn an_exchange_ends_before_its_process_does(app: &TestApp) {
         .unwrap();
     assert_eq!(snapshot.auth_status.code(), "SUCCESS");
     other.stop().await;
+}
+
+/// Long enough to see that a call waits.
+const MOMENT: Duration = Duration::from_millis(500);
+/// Much longer than a test.
+const LONG: Duration = Duration::from_mins(10);
+
+async fn nobody_waits_for_an_event_in_a_process_that_ends(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    let broker = &app.process.broker;
+    let institutions = broker.list_institutions(&Operator).await.unwrap();
+    let query = || QueryStore {
+        client_id: store.client_id.clone(),
+        store_id: store.store_id.clone(),
+        wait: LONG,
+        after_sequence: None,
+    };
+    let mut queried = pin!(broker.query_store(&institutions[0], query()));
+    let events = ListEvents {
+        after: None,
+        limit: 10,
+        wait: LONG,
+    };
+    let mut listed = pin!(broker.list_events(&institutions[0], events));
+    assert!(timeout(MOMENT, &mut queried).await.is_err());
+    assert!(timeout(MOMENT, &mut listed).await.is_err());
+
+    broker.stop_waiting();
+    let snapshot = timeout(PATIENCE, queried)
+        .await
+        .expect("its answer")
+        .unwrap();
+    assert_eq!(snapshot.auth_status.code(), "UNAUTHORIZED");
+    let page = timeout(PATIENCE, listed)
+        .await
+        .expect("its answer")
+        .unwrap();
+    assert_eq!(page.events, Vec::<Vec<u8>>::new());
+    // Who comes now does not wait either.
+    let queried = broker.query_store(&institutions[0], query());
+    timeout(PATIENCE, queried)
+        .await
+        .expect("its answer")
+        .unwrap();
+}
+
+/// The limit of the whole end of a process, with some room for a machine that is busy with other tests.
+const ENDS_WITHIN: Duration = Duration::from_secs(25);
+/// The end of a process in which nothing takes its time.
+const ENDS_AT_ONCE: Duration = Duration::from_secs(10);
+
+/// How long the process took to end, in good order.
+async fn stop(serve: Serve) -> (Duration, Finished) {
+    let began = Instant::now();
+    let finished = serve.stop().await;
+    (began.elapsed(), finished)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waits_does_not_hold_up_the_end() {
+    let installation = Installation::new(Database::Sqlite, Bus::InProcess).await;
+    let serve = installation.serve().await;
+    let institution = installation.institution(&serve, "Waiting Pay").await;
+    let fields = json!({"wait_seconds": 30});
+    let address = serve.address;
+    let mut call = pin!(institution.answer(&address, "event/list", &fields));
+    assert!(timeout(2 * MOMENT, &mut call).await.is_err());
+    let ((took, _), answer) = tokio::join!(stop(serve), call);
+    assert_eq!(answer.data()["events"], json!([]));
+    assert!(took < ENDS_AT_ONCE, "{took:?}");
+    installation.remove().await;
+}
+
+/// A worker has an event with an endpoint that does not answer, and is told to end.
+async fn end_in_mid_delivery(timeout_seconds: &str) -> (Installation, Duration, Finished) {
+    let mut installation = Installation::new(Database::Postgres, Bus::RabbitMq).await;
+    installation.settings = installation
+        .settings
+        .with("webhooks.timeout_seconds", timeout_seconds)
+        .with("webhooks.retry_schedule_seconds", "1");
+    let serve = async |role| {
+        installation
+            .settings
+            .clone()
+            .with("role", role)
+            .serve()
+            .await
+    };
+    let (api, worker) = (serve("api").await, serve("worker").await);
+    installation.receiver.script("/hook", [Reply::Never]);
+    let institution = installation.institution(&api, "Hanging Pay").await;
+    let url = installation.receiver.url("/hook");
+    institution.endpoint(&api, &url).await;
+    installation.receiver.next().await;
+    let (took, finished) = stop(worker).await;
+    api.stop().await;
+    (installation, took, finished)
+}
+
+const PENDING: &str = "SELECT count(*) FROM deliveries WHERE status = 'PENDING'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_under_way_is_finished_and_recorded() {
+    let (installation, took, finished) = end_in_mid_delivery("15").await;
+    assert!(took < ENDS_WITHIN, "{took:?}");
+    assert!(!finished.stderr.contains("will be taken up again"));
+    let database = &installation.database;
+    let timed_out = "SELECT count(*) FROM attempts WHERE error_class = 'TIMED_OUT'";
+    assert_eq!(database.number(timed_out).await, 1);
+    assert_eq!(database.number(PENDING).await, 1);
+
+    let worker = installation.settings.clone().with("role", "worker");
+    let worker = worker.serve().await;
+    installation.receiver.next().await;
+    worker.stop().await;
+    assert_eq!(installation.database.number(PENDING).await, 0);
+    installation.remove().await;
+}
+
+/// What is not finished in time stays leased, and is tried again when the lease is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_that_takes_too_long_is_left_to_others() {
+    let (installation, took, finished) = end_in_mid_delivery("60").await;
+    assert!(took < ENDS_WITHIN, "{took:?}");
+    assert!(finished.stderr.contains("will be taken up again"));
+    let database = &installation.database;
+    assert_eq!(database.number("SELECT count(*) FROM attempts").await, 0);
+    let leased = "SELECT count(*) FROM deliveries WHERE status = 'PENDING' AND attempts = 0 \
+         AND lease_until > next_attempt_at + 60000";
+    assert_eq!(database.number(leased).await, 1);
+    installation.remove().await;
 }

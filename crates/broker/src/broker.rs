@@ -7,15 +7,20 @@ use messaging::EventBus;
 use storage::Storage;
 use storage::sealing::{Keyring, SealNonce};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::{Builder, Uuid};
 
 use crate::clock::Clock;
+use crate::delivery::Slots;
+use crate::directory::Directory;
 use crate::entropy::Entropy;
-use crate::internal::Internal;
+use crate::measure::Measures;
 use crate::options::Options;
+use crate::pulse::Pulse;
+use crate::readiness::Readings;
 
 /// The use cases and workers of one process. Clones are the same broker.
 #[derive(Clone)]
@@ -43,19 +48,30 @@ struct Inner {
     /// Where they run. The threads of a server have runtimes of their own, which end with the server and
     /// would take an exchange along whose browser is gone.
     runtime: Handle,
-    /// Wakes the delivery loop of this process for deliveries that it made due itself.
-    deliveries_due: Notify,
+    directory: Directory,
+    /// Webhooks that this process is sending.
+    slots: Arc<Slots>,
+    /// Cancelled when nobody is to be kept waiting any more.
+    hurry: CancellationToken,
+    measures: Measures,
+    pulse: Pulse,
+    readings: Readings,
 }
 
 impl Broker {
     /// To be called inside of the Tokio runtime that lives as long as the process.
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
+            directory: Directory::new(&parts.storage),
             parts,
             last_id: Mutex::new(Uuid::nil()),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
-            deliveries_due: Notify::new(),
+            slots: Arc::default(),
+            hurry: CancellationToken::new(),
+            measures: Measures::default(),
+            pulse: Pulse::default(),
+            readings: Readings::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -67,9 +83,10 @@ impl Broker {
         self.inner.parts.clock.now().trunc_subsecs(3)
     }
 
-    /// Whether the database answers.
-    pub async fn check_alive(&self) -> Result<(), Internal> {
-        Ok(self.storage().check_alive().await?)
+    /// Answers every call that waits for something to change, now and from now on, with what there is: the
+    /// process is about to end.
+    pub fn stop_waiting(&self) {
+        self.inner.hurry.cancel();
     }
 
     /// Ends when the exchanges under way have ended; new ones can still begin, so stop the server first.
@@ -98,16 +115,38 @@ impl Broker {
         &self.inner.parts.options
     }
 
-    /// Runs `task` to its end, whatever becomes of whoever waits for it.
+    /// Runs `task` to its end, whatever becomes of whoever waits for it. What it logs carries the id of the
+    /// request that began it.
     pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
+        let task = task.in_current_span();
         self.inner.tasks.spawn_on(task, &self.inner.runtime)
     }
 
-    pub(crate) fn deliveries_due(&self) -> &Notify {
-        &self.inner.deliveries_due
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.inner.directory
+    }
+
+    pub(crate) fn slots(&self) -> &Arc<Slots> {
+        &self.inner.slots
+    }
+
+    pub(crate) fn hurry(&self) -> &CancellationToken {
+        &self.inner.hurry
+    }
+
+    pub(crate) fn measures(&self) -> &Measures {
+        &self.inner.measures
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.inner.pulse
+    }
+
+    pub(crate) fn readings(&self) -> &Readings {
+        &self.inner.readings
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {

@@ -1,6 +1,7 @@
 //! Who acts, and how a changing call can end.
 
 use domain::Institution;
+use storage::StorageError;
 
 use crate::internal::Internal;
 
@@ -39,8 +40,15 @@ pub enum CallError<E> {
     Internal(#[from] Internal),
 }
 
-impl<E> From<storage::StorageError> for CallError<E> {
-    fn from(error: storage::StorageError) -> Self {
-        Self::Internal(error.into())
+impl<E> From<StorageError> for CallError<E> {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::NonceUsed => Self::NonceUsed,
+            other @ (StorageError::Database(_)
+            | StorageError::Commit(_)
+            | StorageError::Corrupt { .. }
+            | StorageError::Stale { .. }
+            | StorageError::Unsealable { .. }) => Self::Internal(other.into()),
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage::idempotency::{self, IdempotencyKey, Kept};
 use storage::sealing::Place;
-use storage::{Tx, authorizations, nonces};
+use storage::{StorageError, Tx, authorizations, nonces};
 
 use crate::Broker;
 use crate::caller::{CallError, Caller, Idempotency};
@@ -48,10 +48,12 @@ impl Broker {
         let decision = self
             .storage()
             .write(async |tx: &Tx| {
+                let decision = work(tx).await?;
                 self.consume_nonce(tx, caller).await?;
-                Ok::<_, CallError<E>>(work(tx).await?)
+                Ok::<_, CallError<E>>(decision)
             })
-            .await?;
+            .await
+            .inspect_err(|error| self.count(error))?;
         decision.map_err(CallError::Refused)
     }
 
@@ -77,24 +79,47 @@ impl Broker {
         };
         self.storage()
             .write(async |tx: &Tx| {
+                let decision = self.decide_once(tx, key, sent, work).await?;
                 self.consume_nonce(tx, caller).await?;
-                match self.reserve(tx, key, sent).await? {
-                    Reservation::Reused => return Ok(Err(CallError::IdempotencyKeyReused)),
-                    Reservation::Answered(answer) => return Ok(Ok(answer)),
-                    Reservation::New => {}
-                }
-                match work(tx).await? {
-                    Ok(answer) => {
-                        self.keep(tx, key, &answer).await?;
-                        Ok(Ok(answer))
-                    }
-                    Err(refusal) => {
-                        idempotency::forget(tx, key).await?;
-                        Ok::<_, CallError<E>>(Err(CallError::Refused(refusal)))
-                    }
-                }
+                Ok::<_, CallError<E>>(decision)
             })
-            .await?
+            .await
+            .inspect_err(|error| self.count(error))?
+    }
+
+    fn count<E>(&self, error: &CallError<E>) {
+        if matches!(error, CallError::NonceUsed) {
+            self.measures().nonce_refused();
+        }
+    }
+
+    async fn decide_once<T, E, F>(
+        &self,
+        tx: &Tx,
+        key: IdempotencyKey<'_>,
+        sent: &Idempotency,
+        work: F,
+    ) -> Result<Result<T, CallError<E>>, Internal>
+    where
+        T: Answer,
+        E: Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Decision<T, E> + Send,
+    {
+        match self.reserve(tx, key, sent).await? {
+            Reservation::Reused => return Ok(Err(CallError::IdempotencyKeyReused)),
+            Reservation::Answered(answer) => return Ok(Ok(answer)),
+            Reservation::New => {}
+        }
+        match work(tx).await? {
+            Ok(answer) => {
+                self.keep(tx, key, &answer).await?;
+                Ok(Ok(answer))
+            }
+            Err(refusal) => {
+                idempotency::forget(tx, key).await?;
+                Ok(Err(CallError::Refused(refusal)))
+            }
+        }
     }
 
     /// Uses up the nonce of a call that fails before it reaches a use case.
@@ -102,14 +127,12 @@ impl Broker {
         self.change(caller, async |_: &Tx| Ok(Ok(()))).await
     }
 
-    async fn consume_nonce<E>(&self, tx: &Tx, caller: &Caller) -> Result<(), CallError<E>> {
+    /// Comes last, so that it is written together with the change. A call that is sent a second time does
+    /// its work in vain then, and all of it is rolled back.
+    async fn consume_nonce(&self, tx: &Tx, caller: &Caller) -> Result<(), StorageError> {
         let forget_at = self.now() + NONCE_LIFE;
         let hash = sha256(&caller.nonce);
-        if nonces::consume(tx, caller.institution.id, hash, forget_at).await? {
-            Ok(())
-        } else {
-            Err(CallError::NonceUsed)
-        }
+        nonces::consume(tx, caller.institution.id, hash, forget_at).await
     }
 
     async fn reserve<T: Answer>(

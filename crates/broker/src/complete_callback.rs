@@ -12,8 +12,8 @@ use platforms::{
     Proof, adapter,
 };
 use secrecy::{ExposeSecret, SecretString};
-use storage::platform_apps::{self, PlatformApp};
-use storage::{StorageError, Tx, authorizations, stores};
+use storage::platform_apps::PlatformApp;
+use storage::{News, StorageError, Tx, authorizations, stores};
 use tokio::time::Instant;
 
 use crate::Broker;
@@ -152,9 +152,13 @@ impl Broker {
         callback: Callback<'_>,
     ) -> Result<Option<PlatformApp>, StorageError> {
         match callback.app {
-            None => platform_apps::find(self.storage(), callback.platform, None).await,
+            None => {
+                self.directory()
+                    .app(self.storage(), callback.platform, None)
+                    .await
+            }
             Some(id) => {
-                let found = platform_apps::find_by_id(self.storage(), id).await?;
+                let found = self.directory().app_by_id(self.storage(), id).await?;
                 Ok(found.filter(|app| app.platform == callback.platform))
             }
         }
@@ -307,7 +311,7 @@ impl Broker {
     /// How the attempt ended, as it is committed; waits for whoever is still exchanging.
     async fn show(&self, attempt: Attempt) -> Result<Shown, CallbackRefused> {
         let give_up = Instant::now() + REPEAT_WAIT;
-        let mut commits = self.storage().commits();
+        let mut commits = self.storage().commits(News::Outcomes);
         loop {
             let found =
                 authorizations::find(self.storage(), attempt.institution, attempt.id).await?;

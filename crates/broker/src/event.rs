@@ -57,7 +57,7 @@ impl Broker {
         institution: &Institution,
         event_type: EventType,
         store: &Store,
-    ) -> Result<(), Internal> {
+    ) -> Result<EventId, Internal> {
         let now = self.now();
         let fail = store.fail_reason().map(|reason| Fail {
             reason,
@@ -87,7 +87,8 @@ impl Broker {
             endpoint: None,
             payload: serde_json::to_vec(&wire).map_err(Internal::new)?,
         };
-        Ok(outbox::append(tx, &event, now).await?)
+        outbox::append(tx, &event, now).await?;
+        Ok(event.id)
     }
 
     /// Tells the institution something about one of its endpoints.

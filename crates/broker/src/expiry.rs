@@ -1,6 +1,6 @@
 //! Grants that come to their end.
 
-use domain::{FailReason, Institution, Store};
+use domain::{EventId, FailReason, Institution, Store};
 use storage::grants::ExpiredGrant;
 use storage::{Tx, claims, grants, institutions, stores};
 
@@ -20,24 +20,30 @@ impl Broker {
             return Ok(Progress::Idle);
         }
         for grant in expired {
-            self.storage()
+            let told = self
+                .storage()
                 .write(async |tx: &Tx| self.expire(tx, grant).await)
                 .await?;
+            if let Some(event) = told {
+                tracing::info!(store.id = %grant.store, event.id = %event, "a grant expired");
+            }
         }
         Ok(Progress::Worked)
     }
 
-    async fn expire(&self, tx: &Tx, expired: ExpiredGrant) -> Result<(), Internal> {
+    /// The event that tells it, unless there is nothing to end any more.
+    async fn expire(&self, tx: &Tx, expired: ExpiredGrant) -> Result<Option<EventId>, Internal> {
         let store = stores::find_locked(tx, expired.institution, expired.store).await?;
         let institution = institutions::find(tx, expired.institution).await?;
         let (Some(store), Some(institution)) = (store, institution) else {
-            return Ok(());
+            return Ok(None);
         };
         // Somebody unbound the store, or ended the grant, before we got the lock.
         let Ok(store) = store.lose_grant(expired.grant, FailReason::AuthExpired) else {
-            return Ok(());
+            return Ok(None);
         };
-        self.end_grant(tx, &institution, &store, expired).await
+        let event = self.end_grant(tx, &institution, &store, expired).await?;
+        Ok(Some(event))
     }
 
     async fn end_grant(
@@ -46,7 +52,7 @@ impl Broker {
         institution: &Institution,
         store: &Store,
         ended: ExpiredGrant,
-    ) -> Result<(), Internal> {
+    ) -> Result<EventId, Internal> {
         grants::end(tx, ended.grant, self.now()).await?;
         claims::free(tx, store.id).await?;
         stores::update(tx, store).await?;

@@ -6,7 +6,7 @@ use domain::{
     Authorization, AuthorizationState, Authorized, FailReason, Grant, GrantId, Institution,
     InstitutionId, LeaseId, Store, StoreId,
 };
-use domain::{AuthorizationId, EventType};
+use domain::{AuthorizationId, EventId, EventType};
 use platforms::Proof;
 use storage::claims::Claimant;
 use storage::sealing::{Fingerprint, Place};
@@ -116,18 +116,19 @@ impl Broker {
                 Ok::<_, Internal>(Some(ended))
             })
             .await?;
-        let Some(store) = ended else {
+        let Some((store, event)) = ended else {
             return Ok(Finished::Overtaken);
         };
         self.reach(CrashPoint::Committed);
+        self.measures().flow_ended(&store);
         tracing::info!(
-            store.id = %store.id, platform = %store.platform, status = store.status().code(),
+            store.id = %store.id, event.id = %event, platform = %store.platform, status = store.status().code(),
             reason = store.fail_reason().map(FailReason::code), "an authorization ended"
         );
         Ok(Finished::Told)
     }
 
-    /// The store as it is written.
+    /// The store as it is written, and the event that tells it.
     async fn commit_ending(
         &self,
         tx: &Tx,
@@ -135,7 +136,7 @@ impl Broker {
         store: Store,
         authorization: Authorization,
         ending: Ending,
-    ) -> Result<Store, Internal> {
+    ) -> Result<(Store, EventId), Internal> {
         let before = authorization.state.clone();
         let ending = match ending {
             Ending::Proven { grant, fingerprint }
@@ -164,8 +165,8 @@ impl Broker {
         };
         stores::update(tx, &store).await?;
         authorizations::finish(tx, &before, &authorization, self.now()).await?;
-        self.tell_store(tx, institution, event_type, &store).await?;
-        Ok(store)
+        let event = self.tell_store(tx, institution, event_type, &store).await?;
+        Ok((store, event))
     }
 
     /// Takes the shop, and for KEY the credential. Both or none.

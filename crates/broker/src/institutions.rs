@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use domain::institution::BusAccess;
 use domain::{AppId, Institution, InstitutionId, InstitutionKeyId};
 use secrecy::SecretString;
-use storage::institutions::InstitutionKey;
+use storage::institutions::{InstitutionChange, InstitutionKey};
 use storage::sealing::Place;
 use storage::{StorageError, Tx, institutions};
 use url::{Origin, Url};
@@ -17,6 +18,16 @@ pub struct CreateInstitution {
     pub name: String,
     /// Where sellers' browsers may be sent: `https://pay.example`.
     pub redirect_origins: Vec<String>,
+    pub bus_access: BusAccess,
+}
+
+/// What is to be different; what is absent stays.
+#[derive(Default)]
+pub struct ChangeInstitution {
+    pub name: Option<String>,
+    /// All of them from now on.
+    pub redirect_origins: Option<Vec<String>>,
+    pub bus_access: Option<BusAccess>,
 }
 
 /// A new institution, with the secret that is shown once.
@@ -47,20 +58,12 @@ impl Broker {
         _: &Operator,
         command: CreateInstitution,
     ) -> Result<NewInstitution, OperatorError> {
-        let name = command.name.trim().to_owned();
-        if name.is_empty() {
-            return Err(OperatorError::Invalid("the name is empty".to_owned()));
-        }
-        let redirect_origins = command
-            .redirect_origins
-            .iter()
-            .map(|text| read_origin(text))
-            .collect::<Result<_, _>>()?;
         let institution = Institution {
             id: InstitutionId::new(self.next_id()),
             app_id: AppId::new(format!("app_{}", hex::encode(self.random::<12>()))),
-            name,
-            redirect_origins,
+            name: read_name(&command.name)?,
+            redirect_origins: read_origins(&command.redirect_origins)?,
+            bus_access: command.bus_access,
             created_at: self.now(),
         };
         let (key, app_secret) = self.new_key();
@@ -78,6 +81,29 @@ impl Broker {
 
     pub async fn list_institutions(&self, _: &Operator) -> Result<Vec<Institution>, OperatorError> {
         Ok(institutions::list(self.storage()).await?)
+    }
+
+    /// The institution as it is after the change.
+    pub async fn change_institution(
+        &self,
+        _: &Operator,
+        app_id: &str,
+        command: ChangeInstitution,
+    ) -> Result<Institution, OperatorError> {
+        let change = InstitutionChange {
+            name: command.name.as_deref().map(read_name).transpose()?,
+            redirect_origins: command
+                .redirect_origins
+                .as_deref()
+                .map(read_origins)
+                .transpose()?,
+            bus_access: command.bus_access,
+        };
+        let institution = self.find_institution(app_id).await?;
+        self.storage()
+            .write(async |tx: &Tx| institutions::update(tx, institution.id, &change).await)
+            .await?;
+        self.find_institution(app_id).await
     }
 
     /// A new secret for the institution. The old ones go on counting for `overlap`, so that calls in
@@ -115,8 +141,25 @@ impl Broker {
         let secret =
             self.keyring()
                 .seal(Place::InstitutionSecret(id), &app_secret, self.seal_nonce());
-        (InstitutionKey { id, secret }, app_secret)
+        let key = InstitutionKey {
+            id,
+            secret,
+            expires_at: None,
+        };
+        (key, app_secret)
     }
+}
+
+fn read_name(text: &str) -> Result<String, OperatorError> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err(OperatorError::Invalid("the name is empty".to_owned()));
+    }
+    Ok(name.to_owned())
+}
+
+fn read_origins(texts: &[String]) -> Result<Vec<String>, OperatorError> {
+    texts.iter().map(|text| read_origin(text)).collect()
 }
 
 /// An origin in the form in which a `redirect_url` is compared with it.

@@ -16,6 +16,13 @@ impl Internal {
             source: source.into(),
         }
     }
+
+    /// Whether the database answered, and refused what was asked of it: another transaction may do.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.source
+            .downcast_ref::<StorageError>()
+            .is_some_and(StorageError::is_refusal)
+    }
 }
 
 impl fmt::Display for Internal {

@@ -5,11 +5,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::Institution;
-use storage::{StorageError, outbox};
+use storage::{News, StorageError, outbox};
 
 use crate::Broker;
 use crate::internal::Internal;
-use crate::query_store::LOOK_AGAIN;
 
 pub struct ListEvents {
     /// Where to go on; from the oldest kept event without it.
@@ -55,7 +54,7 @@ impl Broker {
             None => 0,
         };
         let give_up = tokio::time::Instant::now() + query.wait;
-        let mut commits = self.storage().commits();
+        let mut commits = self.storage().commits(News::Feed);
         loop {
             // Read before the events: what is placed later is behind this cursor, and an institution
             // with few events moves on with the feed of all, so that its cursor does not expire.
@@ -63,10 +62,8 @@ impl Broker {
             let found =
                 outbox::list_feed(self.storage(), institution.id, after, query.limit).await?;
             let left = give_up.saturating_duration_since(tokio::time::Instant::now());
-            if found.is_empty() && !left.is_zero() {
-                tokio::time::timeout(left.min(LOOK_AGAIN), commits.changed())
-                    .await
-                    .ok();
+            if found.is_empty() && !left.is_zero() && !self.hurry().is_cancelled() {
+                self.pause(left, &mut commits).await;
                 continue;
             }
             let is_full = u64::try_from(found.len()).is_ok_and(|count| count == query.limit);

@@ -124,7 +124,7 @@ impl Broker {
         Ok(())
     }
 
-    fn configured(&self, app: PlatformApp) -> ConfiguredApp {
+    pub(crate) fn configured(&self, app: PlatformApp) -> ConfiguredApp {
         let has_callback = adapter(app.platform).code_flow().is_some();
         let callback_url = has_callback.then(|| self.callback_url(&app));
         ConfiguredApp { app, callback_url }
@@ -148,11 +148,19 @@ impl Broker {
         platform: Platform,
         institution: InstitutionId,
     ) -> Result<Option<PlatformApp>, Internal> {
-        let own = platform_apps::find(db, platform, Some(institution)).await?;
-        match own {
-            Some(app) => Ok(Some(app)),
-            None => Ok(platform_apps::find(db, platform, None).await?),
+        for owner in [Some(institution), None] {
+            if let Some(app) = self.directory().app(db, platform, owner).await? {
+                return Ok(Some(app));
+            }
         }
+        // One that was configured a moment ago counts from the first call on.
+        for owner in [Some(institution), None] {
+            self.directory().forget_app(platform, owner);
+            if let Some(app) = self.directory().app(db, platform, owner).await? {
+                return Ok(Some(app));
+            }
+        }
+        Ok(None)
     }
 
     /// The app as the platform's adapter takes it.

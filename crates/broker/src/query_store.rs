@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::{Institution, Store};
-use storage::StorageError;
+use storage::{News, StorageError};
+use tokio::sync::watch;
 
 use crate::Broker;
 use crate::internal::Internal;
@@ -48,19 +49,26 @@ impl Broker {
     ) -> Result<Snapshot, QueryStoreError> {
         let meant = StoreRef::read(&query.client_id, &query.store_id);
         let give_up = tokio::time::Instant::now() + query.wait;
-        let mut commits = self.storage().commits();
+        let mut commits = self.storage().commits(News::Outcomes);
         let mut store = self.find_store(institution, &meant).await?;
         let seen = query.after_sequence.unwrap_or(store.sequence);
         loop {
             let left = give_up.saturating_duration_since(tokio::time::Instant::now());
-            if store.sequence > seen || left.is_zero() {
+            if store.sequence > seen || left.is_zero() || self.hurry().is_cancelled() {
                 return Ok(Snapshot::of(&store));
             }
             // Whether woken or not, the row says what is so. The sender lives as long as the storage.
-            tokio::time::timeout(left.min(LOOK_AGAIN), commits.changed())
-                .await
-                .ok();
+            self.pause(left, &mut commits).await;
             store = self.find_store(institution, &meant).await?;
+        }
+    }
+
+    /// Waits until something was committed that may matter, at most for `left`, and not at all in a process
+    /// that is about to end.
+    pub(crate) async fn pause(&self, left: Duration, commits: &mut watch::Receiver<u64>) {
+        tokio::select! {
+            _ = tokio::time::timeout(left.min(LOOK_AGAIN), commits.changed()) => {}
+            () = self.hurry().cancelled() => {}
         }
     }
 

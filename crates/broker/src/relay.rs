@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{EventId, LeaseId};
-use messaging::Message;
+use messaging::{Custody, Message};
 use storage::outbox::Event;
-use storage::{Tx, outbox};
+use storage::{StorageError, Tx, outbox};
 
 use crate::Broker;
 use crate::crash_point::CrashPoint;
@@ -14,7 +14,7 @@ use crate::internal::{Internal, chain};
 use crate::workers::Progress;
 
 /// How many events are published at once.
-const BATCH: u64 = 100;
+const BATCH: u64 = 250;
 /// Longer than the bus takes to say yes or no: no other relay publishes them meanwhile.
 const LEASE: Duration = Duration::from_secs(30);
 /// When an event that the bus did not take is tried again.
@@ -34,8 +34,14 @@ impl Broker {
         let events = self
             .storage()
             .write(async |tx: &Tx| {
-                outbox::place_for_worker(tx, BATCH).await?;
-                outbox::lease_for_worker(tx, now, lease, now + LEASE, BATCH).await
+                let until = now + LEASE;
+                let mut events = outbox::place_for_worker(tx, lease, until, BATCH).await?;
+                let left = BATCH - u64::try_from(events.len()).unwrap_or(BATCH);
+                if left > 0 {
+                    let again = outbox::lease_for_worker(tx, now, lease, until, left).await?;
+                    events.extend(again);
+                }
+                Ok::<_, StorageError>(events)
             })
             .await?;
         if events.is_empty() {
@@ -43,15 +49,38 @@ impl Broker {
         }
         let (taken, refused) = self.publish(&events).await;
         self.reach(CrashPoint::Published);
+        self.settle(lease, &taken, &refused).await?;
+        if taken.is_empty() {
+            // Whatever keeps the bus from taking these keeps it from taking the next ones.
+            return Ok(Progress::Stuck);
+        }
+        Ok(Progress::Worked)
+    }
+
+    /// Marks what the bus has taken, and gives back what it has not.
+    async fn settle(
+        &self,
+        lease: LeaseId,
+        taken: &[EventId],
+        refused: &[EventId],
+    ) -> Result<(), Internal> {
+        // Where the consumer has committed already, its mark says more than ours would.
+        let taken = match self.bus().custody() {
+            Custody::Kept => taken,
+            Custody::Consumed => &[],
+        };
+        if taken.is_empty() && refused.is_empty() {
+            return Ok(());
+        }
         let now = self.now();
         self.storage()
             .write(async |tx: &Tx| {
                 let again = now + EFFECT_OVERDUE;
-                outbox::mark_published_for_worker(tx, lease, &taken, now, again).await?;
-                outbox::release_for_worker(tx, lease, &refused, now + RETRY).await
+                outbox::mark_published_for_worker(tx, lease, taken, now, again).await?;
+                outbox::release_for_worker(tx, lease, refused, now + RETRY).await
             })
             .await?;
-        Ok(Progress::Worked)
+        Ok(())
     }
 
     /// Which events the bus took, and which it did not.
@@ -62,7 +91,10 @@ impl Broker {
         let mut first_error = None;
         for (event, result) in events.iter().zip(results) {
             match result {
-                Ok(()) => taken.push(event.id),
+                Ok(()) => {
+                    tracing::debug!(event.id = %event.id, "published");
+                    taken.push(event.id);
+                }
                 Err(error) => {
                     refused.push(event.id);
                     first_error.get_or_insert(error);
@@ -73,6 +105,7 @@ impl Broker {
             let cause = chain(&error);
             tracing::warn!(events = refused.len(), cause, "the bus did not take events");
         }
+        self.measures().published(taken.len(), refused.len());
         (taken, refused)
     }
 }

@@ -6,25 +6,31 @@ use crate::Broker;
 use crate::internal::Internal;
 use crate::workers::Progress;
 
+/// How many rows of one table a step deletes at most.
 const BATCH: u64 = 500;
 
 impl Broker {
+    /// Deletes a batch of each kind, each in a transaction of its own: between them others write.
     pub async fn retention_step(&self) -> Result<Progress, Internal> {
         let now = self.now();
         let before = now - self.options().webhook_retention;
-        let deleted = self
-            .storage()
-            .write(async |tx: &Tx| {
-                retention::delete_expired_for_worker(tx, now).await?;
-                let events = retention::delete_events_for_worker(tx, before, BATCH).await?;
-                let ended = retention::delete_ended_for_worker(tx, before, BATCH).await?;
-                Ok::<_, Internal>(events + ended)
-            })
+        let storage = self.storage();
+        let expired = storage
+            .write(async |tx: &Tx| retention::delete_expired_for_worker(tx, now, BATCH).await)
             .await?;
-        Ok(if deleted == 0 {
-            Progress::Idle
-        } else {
-            Progress::Worked
-        })
+        let events = storage
+            .write(async |tx: &Tx| retention::delete_events_for_worker(tx, before, BATCH).await)
+            .await?;
+        let ended = storage
+            .write(async |tx: &Tx| retention::delete_ended_for_worker(tx, before, BATCH).await)
+            .await?;
+        let mut progress = Progress::Idle;
+        for deleted in expired.into_iter().chain([events]).chain(ended) {
+            if deleted.rows > 0 {
+                self.measures().deleted(deleted.table, deleted.rows);
+                progress = Progress::Worked;
+            }
+        }
+        Ok(progress)
     }
 }

@@ -1,7 +1,9 @@
 //! Access tokens of institutions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::{AppId, Institution};
 use secrecy::{ExposeSecret, SecretString};
 use storage::sealing::Place;
@@ -38,6 +40,25 @@ pub struct Authenticated {
     pub secrets: Vec<SecretString>,
 }
 
+/// What is known of a token, whatever the time.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    token_expires_at: DateTime<Utc>,
+    institution: Arc<Institution>,
+    secrets: Arc<[Secret]>,
+}
+
+struct Secret {
+    text: SecretString,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Secret {
+    fn is_live(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
     #[error("invalid token")]
@@ -70,9 +91,9 @@ impl Broker {
         let Some(institution) = institution else {
             return Err(IssueTokenError::InvalidClient);
         };
-        let secrets = self.live_secrets(&institution).await?;
+        let secrets = self.secrets(&institution).await?;
         let is_known = secrets.iter().any(|secret| {
-            let (known, sent) = (secret.expose_secret(), app_secret.expose_secret());
+            let (known, sent) = (secret.text.expose_secret(), app_secret.expose_secret());
             bool::from(known.as_bytes().ct_eq(sent.as_bytes()))
         });
         if !is_known {
@@ -92,32 +113,67 @@ impl Broker {
         })
     }
 
-    /// Whose token this is.
+    /// Whose token this is, as it was a moment ago.
     pub async fn authenticate(
         &self,
         access_token: &str,
     ) -> Result<Authenticated, AuthenticateError> {
         let hash = sha256(access_token);
-        let holder = access_tokens::find_holder(self.storage(), hash, self.now()).await?;
-        let Some(holder) = holder else {
+        let callers = &self.directory().callers;
+        let known = callers
+            .recall_some(hash, async || self.find_credentials(hash).await)
+            .await?;
+        self.authenticated(known)
+    }
+
+    /// Whose token this is now: a secret that was made a moment ago counts from its first call on.
+    pub async fn authenticate_afresh(
+        &self,
+        access_token: &str,
+    ) -> Result<Authenticated, AuthenticateError> {
+        let hash = sha256(access_token);
+        self.directory().callers.forget(&hash);
+        self.authenticate(access_token).await
+    }
+
+    fn authenticated(
+        &self,
+        known: Option<Credentials>,
+    ) -> Result<Authenticated, AuthenticateError> {
+        let now = self.now();
+        let Some(known) = known.filter(|known| known.token_expires_at > now) else {
             return Err(AuthenticateError::InvalidToken);
         };
-        let Some(institution) = institutions::find(self.storage(), holder).await? else {
-            return Err(AuthenticateError::InvalidToken);
-        };
-        let secrets = self.live_secrets(&institution).await?;
+        let live = known.secrets.iter().filter(|secret| secret.is_live(now));
         Ok(Authenticated {
-            institution,
-            secrets,
+            institution: Institution::clone(&known.institution),
+            secrets: live.map(|secret| secret.text.clone()).collect(),
         })
     }
 
-    async fn live_secrets(&self, institution: &Institution) -> Result<Vec<SecretString>, Internal> {
+    async fn find_credentials(&self, hash: [u8; 32]) -> Result<Option<Credentials>, Internal> {
+        let Some(token) = access_tokens::find(self.storage(), hash).await? else {
+            return Ok(None);
+        };
+        let Some(institution) = institutions::find(self.storage(), token.institution).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Credentials {
+            token_expires_at: token.expires_at,
+            secrets: self.secrets(&institution).await?.into(),
+            institution: Arc::new(institution),
+        }))
+    }
+
+    async fn secrets(&self, institution: &Institution) -> Result<Vec<Secret>, Internal> {
         let keys = institutions::live_keys(self.storage(), institution.id, self.now()).await?;
         keys.iter()
             .map(|key| {
                 let place = Place::InstitutionSecret(key.id);
-                Ok(self.keyring().open(place, &key.secret)?)
+                Ok(Secret {
+                    text: self.keyring().open(place, &key.secret)?,
+                    expires_at: key.expires_at,
+                })
             })
             .collect()
     }

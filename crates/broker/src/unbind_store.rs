@@ -31,6 +31,7 @@ impl Broker {
     ) -> Result<(), CallError<UnbindStoreError>> {
         let institution = &caller.institution;
         let meant = StoreRef::read(&command.client_id, &command.store_id);
+        let mut told = None;
         self.change_once(caller, "store/unbind", async |tx: &Tx| {
             let Some(store) = meant.find_locked(tx, institution.id).await? else {
                 return Ok(Err(if meant.has_client(tx, institution.id).await? {
@@ -51,11 +52,17 @@ impl Broker {
             claims::free(tx, store.id).await?;
             let unbound = store.unbind();
             stores::update_unbound(tx, &unbound, self.now()).await?;
-            self.tell_store(tx, institution, EventType::StoreUnbound, &unbound)
+            let event = self
+                .tell_store(tx, institution, EventType::StoreUnbound, &unbound)
                 .await?;
+            told = Some((unbound.id, event));
             Ok(Ok(()))
         })
-        .await
+        .await?;
+        if let Some((store, event)) = told {
+            tracing::info!(store.id = %store, event.id = %event, "a store was unbound");
+        }
+        Ok(())
     }
 
     /// Ends an attempt because another took its place, or because its store is gone. Its link is dead

@@ -26,6 +26,31 @@ impl fmt::Display for AppId {
     }
 }
 
+/// Whether an institution may read its events from the message broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusAccess {
+    None,
+    Granted,
+    /// Not any more: what there is of it at the broker has to go.
+    Revoked,
+}
+
+impl BusAccess {
+    pub const ALL: [Self; 3] = [Self::None, Self::Granted, Self::Revoked];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Granted => "GRANTED",
+            Self::Revoked => "REVOKED",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|access| access.code() == code)
+    }
+}
+
 /// A payment institution that registers sellers and asks for their stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {
@@ -35,6 +60,7 @@ pub struct Institution {
     /// Where a seller's browser may be sent after the authorization, as ASCII origins
     /// (`https://pay.example`). None registered means that no `redirect_url` is accepted.
     pub redirect_origins: Vec<String>,
+    pub bus_access: BusAccess,
     pub created_at: DateTime<Utc>,
 }
 

@@ -4,12 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::iter;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use prometheus_client::registry::Registry;
 use url::Url;
 
+use crate::measure::{Measures, Purpose};
 use crate::policy::{AddressRefused, Policy, Reach, UrlRefused};
 use crate::resolver::{Lookup, VettingResolver};
 
@@ -20,11 +22,14 @@ pub struct Client {
     /// Two pools, so that a connection is only ever reused under the rule it was dialled under.
     open: reqwest::Client,
     confined: reqwest::Client,
+    measures: Measures,
 }
 
 /// What to send, and how much of an answer to wait for.
 #[derive(Clone)]
 pub struct Request {
+    /// What the call is counted as.
+    pub purpose: Purpose,
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
@@ -105,6 +110,7 @@ impl Client {
             policy,
             open,
             confined,
+            measures: Measures::default(),
         })
     }
 
@@ -120,6 +126,18 @@ impl Client {
     ///
     /// The URL is checked again, so that one from the database is judged by today's policy.
     pub async fn send(&self, request: Request) -> Result<Response, EgressError> {
+        let (purpose, started) = (request.purpose, Instant::now());
+        let outcome = self.call(request).await;
+        self.measures.called(purpose, &outcome, started.elapsed());
+        outcome
+    }
+
+    /// Adds what is counted about the calls of this client and of its clones.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.measures.register(registry);
+    }
+
+    async fn call(&self, request: Request) -> Result<Response, EgressError> {
         let dialler = match self.policy.reach(&request.url)? {
             Reach::Open => &self.open,
             Reach::Confined => &self.confined,
@@ -170,6 +188,7 @@ fn dialler(
 
 async fn exchange(dialler: &reqwest::Client, request: Request) -> Result<Response, EgressError> {
     let Request {
+        purpose: _,
         method,
         url,
         mut headers,

@@ -23,8 +23,10 @@
 
 mod address;
 mod client;
+mod measure;
 mod policy;
 mod resolver;
 
 pub use client::{BuildError, Client, EgressError, Oversize, Request, Response};
+pub use measure::Purpose;
 pub use policy::{Policy, UrlRefused};

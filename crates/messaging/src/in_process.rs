@@ -1,20 +1,22 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
-use futures_util::{StreamExt, future::BoxFuture, stream};
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::{ConsumeError, Consumer, EventBus, Message, PublishError};
+use crate::{
+    BrokerError, BusStatus, ConsumeError, Consumer, Control, Custody, EventBus, Message,
+    PublishError, PublisherState, bus, status::Journal,
+};
 
-/// How many messages of one `publish` are with the consumer at the same time.
-const SIDE_BY_SIDE: usize = 64;
-
-/// The bus of a single process: `publish` answers after the consumer's commit.
+/// The bus of a single process: `publish` hands the whole slice over as one batch, and answers after
+/// the consumer's commit.
 ///
 /// It stores nothing. What it could not deliver stays with the caller, so poison does too.
 #[derive(Default)]
 pub struct InProcessBus {
     /// The oldest takes all; the next one takes over when it ends.
     consumers: Arc<RwLock<Vec<Consumer>>>,
+    journal: Journal,
 }
 
 impl InProcessBus {
@@ -29,6 +31,14 @@ impl InProcessBus {
             .unwrap_or_else(PoisonError::into_inner);
         consumers.first().map(Arc::clone)
     }
+
+    async fn deliver(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
+        let Some(consumer) = self.consumer() else {
+            return vec![Err(PublishError::NoConsumer); messages.len()];
+        };
+        let results = bus::hand_over(&consumer, messages.to_vec()).await;
+        messages.iter().zip(results).map(answer).collect()
+    }
 }
 
 impl EventBus for InProcessBus {
@@ -37,15 +47,17 @@ impl EventBus for InProcessBus {
         messages: &'a [Message],
     ) -> BoxFuture<'a, Vec<Result<(), PublishError>>> {
         Box::pin(async move {
-            let Some(consumer) = self.consumer() else {
-                return vec![Err(PublishError::NoConsumer); messages.len()];
-            };
-            stream::iter(messages.iter().cloned())
-                .map(|message| deliver(Arc::clone(&consumer), message))
-                .buffered(SIDE_BY_SIDE)
-                .collect()
-                .await
+            if messages.is_empty() {
+                return Vec::new();
+            }
+            let results = self.deliver(messages).await;
+            self.journal.note(&results);
+            results
         })
+    }
+
+    fn custody(&self) -> Custody {
+        Custody::Consumed
     }
 
     /// Messages are taken from this call on, not only from the first poll of its future, so that
@@ -57,15 +69,31 @@ impl EventBus for InProcessBus {
             drop(registration);
         })
     }
+
+    fn status(&self) -> BusStatus {
+        let is_consuming = self.consumer().is_some();
+        self.journal.status(PublisherState::Ready, is_consuming)
+    }
+
+    fn count_parked(&self) -> BoxFuture<'_, Result<u64, BrokerError>> {
+        Box::pin(async { Ok(0) })
+    }
+
+    fn control(&self) -> Option<&Control> {
+        None
+    }
 }
 
-async fn deliver(consumer: Consumer, message: Message) -> Result<(), PublishError> {
-    let id = message.id.clone();
-    let Err(error) = consumer(message).await else {
+fn answer((message, result): (&Message, Result<(), ConsumeError>)) -> Result<(), PublishError> {
+    let Err(error) = result else {
         return Ok(());
     };
     if let ConsumeError::Poison(reason) = error {
-        tracing::error!(event.id = id, reason, "an event can never be handled");
+        tracing::error!(
+            event.id = message.id,
+            reason,
+            "an event can never be handled"
+        );
     }
     Err(PublishError::ConsumerFailed)
 }

@@ -10,8 +10,13 @@ mod bus;
 mod in_process;
 mod message;
 mod rabbit;
+mod status;
 
-pub use bus::{ConsumeError, Consumer, EventBus, PublishError};
+pub use bus::{ConsumeError, Consumer, Custody, EventBus, PublishError};
 pub use in_process::InProcessBus;
 pub use message::Message;
-pub use rabbit::{BrokerError, InvalidAmqpUrl, LOG_DIRECTIVE, RabbitBus, RabbitOptions};
+pub use rabbit::{
+    BrokerError, ConnectError, Control, InvalidAmqpOptions, LOG_DIRECTIVE, RabbitBus,
+    RabbitOptions, Readers, Refusal,
+};
+pub use status::{BusFailure, BusStatus, PublisherState};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use egress::{Client, Oversize, Request, Response};
+use egress::{Client, Oversize, Purpose, Request, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use url::Url;
@@ -52,6 +52,7 @@ impl Call {
         timeout: Duration,
     ) -> Result<Response, PlatformFailure> {
         let request = Request {
+            purpose: Purpose::Platform,
             method: self.method,
             url: self.url,
             headers: self.headers,

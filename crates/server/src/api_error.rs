@@ -98,7 +98,9 @@ impl ResponseError for ApiError {
             let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.insert_header((RETRY_AFTER, secs));
         }
-        response.json(body)
+        let mut response = response.json(body);
+        response.extensions_mut().insert(self.code);
+        response
     }
 }
 
@@ -122,9 +124,13 @@ impl<T: Serialize> Responder for Envelope<T> {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         match self.to_json() {
-            Ok(json) => HttpResponse::Ok()
-                .content_type(ContentType::json())
-                .body(json),
+            Ok(json) => {
+                let mut response = HttpResponse::Ok()
+                    .content_type(ContentType::json())
+                    .body(json);
+                response.extensions_mut().insert(Code::Success);
+                response
+            }
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written as JSON");
                 ApiError::system_error().error_response()

@@ -24,6 +24,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::extract::Gateway;
 use crate::handlers::docs::{self, Document};
 use crate::handlers::{callback, client, event, health, platform, store, token, webhook};
+use crate::machine::{Duties, Machine};
+use crate::measure::Measures;
 use crate::openapi::openapi;
 use crate::request_id;
 
@@ -35,6 +37,8 @@ const DRAIN_SECS: u64 = 15;
 pub struct ServerOptions {
     /// Where institutions, sellers and platforms reach us; signatures are checked against it.
     pub public_url: Url,
+    /// Whether workers run beside the server, in the same process.
+    pub duties: Duties,
     pub rate: RateOptions,
     /// The proxies that may speak of a client's address.
     pub trusted_proxies: Vec<IpNet>,
@@ -63,6 +67,7 @@ impl ServerOptions {
     pub fn new(public_url: Url) -> Self {
         Self {
             public_url,
+            duties: Duties::Api,
             rate: RateOptions::default(),
             trusted_proxies: Vec::new(),
             max_body_bytes: 64 * 1024,
@@ -82,19 +87,55 @@ impl Default for Rate {
 /// Serves the broker on the listener. The caller polls the server, inside of a Tokio runtime, and stops it
 /// by its handle; signals are the caller's as well. Requests under way get 15 seconds to end.
 pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> io::Result<Server> {
+    let (duties, measures) = (options.duties, Measures::default());
+    let document = Document::new(&openapi())?;
+    let gateway = Gateway::new(broker.clone(), options, measures.clone());
+    let api = Api {
+        gateway: web::Data::new(gateway),
+        document: web::Data::new(document),
+    };
+    run(Machine::new(broker, duties, measures), Some(api), listener)
+}
+
+/// Serves machines alone, for a process of workers: whether it lives, whether it works, what is measured.
+pub fn start_for_machines(broker: Broker, listener: TcpListener) -> io::Result<Server> {
+    let machine = Machine::new(broker, Duties::Worker, Measures::default());
+    run(machine, None, listener)
+}
+
+/// What institutions, sellers and readers of the documentation get.
+#[derive(Clone)]
+struct Api {
+    gateway: web::Data<Gateway>,
+    document: web::Data<Document>,
+}
+
+impl Api {
+    fn configure(&self, config: &mut web::ServiceConfig) {
+        config
+            .app_data(self.gateway.clone())
+            .app_data(self.document.clone());
+        routes(&mut ServiceConfig::new(config));
+        config
+            .service(docs::openapi_json)
+            .service(docs::without_slash)
+            .service(docs::swagger_ui);
+    }
+}
+
+fn run(machine: Machine, api: Option<Api>, listener: TcpListener) -> io::Result<Server> {
     let runtime = Handle::current();
-    let request_ids = RequestIds::new(&broker, &listener)?;
-    let document = web::Data::new(Document::new(&openapi())?);
-    let gateway = web::Data::new(Gateway::new(broker, options));
+    let request_ids = RequestIds::new(machine.broker(), &listener)?;
+    let machine = web::Data::new(machine);
+    let machines_only = api.is_none();
     let server = HttpServer::new(move || {
         let (request_ids, runtime) = (Arc::clone(&request_ids), runtime.clone());
         App::new()
-            .app_data(gateway.clone())
-            .app_data(document.clone())
-            .configure(|config| routes(&mut ServiceConfig::new(config)))
-            .service(docs::openapi_json)
-            .service(docs::without_slash)
-            .service(docs::swagger_ui)
+            .app_data(machine.clone())
+            .configure(|config| match &api {
+                Some(api) => api.configure(config),
+                None => machine_routes(&mut ServiceConfig::new(config)),
+            })
             .default_service(web::to(unrouted::refuse))
             .wrap(from_fn(request_line::write))
             .wrap(from_fn(move |request, next| {
@@ -105,6 +146,12 @@ pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> i
                 process_runtime::enter(runtime.clone(), next.call(request))
             }))
     });
+    // Every thread of a server costs memory, and machines ask seldom.
+    let server = if machines_only {
+        server.workers(1)
+    } else {
+        server
+    };
     let server = server
         .shutdown_timeout(DRAIN_SECS)
         .disable_signals()
@@ -113,11 +160,18 @@ pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> i
     Ok(server)
 }
 
-/// Every path of the OpenAPI document.
-pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+/// What a process of any role answers.
+fn machine_routes(config: &mut ServiceConfig<'_>) {
     config
         .service(health::healthz)
         .service(health::readyz)
+        .service(health::metrics);
+}
+
+/// Every path of the OpenAPI document.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    machine_routes(config);
+    config
         // PingPong's own paths, so that an existing client only changes its host and its signing. They
         // stand before the shorter prefix, which would take them.
         .service(

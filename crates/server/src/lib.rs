@@ -7,6 +7,8 @@ pub mod code;
 mod convert;
 mod extract;
 mod handlers;
+mod machine;
+mod measure;
 mod openapi;
 mod page;
 mod rate;
@@ -14,5 +16,6 @@ mod request_id;
 mod schema;
 mod signature;
 
-pub use app::{Rate, RateOptions, ServerOptions, start};
+pub use app::{Rate, RateOptions, ServerOptions, start, start_for_machines};
+pub use machine::Duties;
 pub use openapi::openapi;

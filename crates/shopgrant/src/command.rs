@@ -1,6 +1,8 @@
 //! The command line: one module per command.
 
+mod bench;
 mod call;
+mod doctor;
 mod institution;
 mod listen;
 mod migrate;
@@ -55,6 +57,11 @@ enum Command {
     #[command(subcommand)]
     Platform(platform::PlatformCommand),
     Call(call::Call),
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    BenchPeer(bench::BenchPeer),
+    Doctor(doctor::Doctor),
     Listen(listen::Listen),
     Openapi(openapi::PrintOpenapi),
 }
@@ -91,6 +98,10 @@ impl CommandLine {
             Command::Institution(command) => command.run(config).await,
             Command::Platform(command) => command.run(config).await,
             Command::Call(command) => command.run(config).await,
+            // Its future is large, and the stack of the first thread is not ours to size.
+            Command::Bench(command) => Box::pin(command.run()).await,
+            Command::BenchPeer(_) => bench::run_peer().await,
+            Command::Doctor(command) => command.run(config).await,
             Command::Listen(command) => command.run().await,
             Command::Openapi(_) => openapi::run(),
         }
@@ -176,6 +187,10 @@ mod tests {
             ("listen --secret whsec_AAAA", true),
             ("listen --secret whsec_AAAA --secret-file f", false),
             ("listen", false),
+            ("doctor --json --config a.toml", true),
+            ("bench start --quick --operations 10", true),
+            ("bench start --runs 4", false),
+            ("bench", false),
             ("demo --auto --database-url sqlite://x", true),
             ("sandbox --listen 127.0.0.1:0", true),
         ] {

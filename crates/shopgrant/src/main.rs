@@ -2,8 +2,10 @@
 #![warn(clippy::future_not_send)]
 
 mod api_client;
+mod bench;
 mod command;
 mod demo;
+mod doctor;
 mod output;
 mod process;
 mod receiver;

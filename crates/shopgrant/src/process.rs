@@ -1,10 +1,10 @@
 //! A broker at work: its HTTP server and its workers, from start to drain.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use broker::Broker;
 use server::ServerOptions;
 use storage::Storage;
@@ -50,10 +50,21 @@ impl Process {
         process
     }
 
-    /// Serves HTTP from now on; returns the address that is listened on.
-    pub(crate) fn serve(&mut self, http: Http) -> io::Result<SocketAddr> {
-        let address = http.listener.local_addr()?;
+    /// Serves HTTP from now on.
+    pub(crate) fn serve(&mut self, http: Http) -> io::Result<()> {
         let server = server::start(self.broker.clone(), http.options, http.listener)?;
+        self.run(server);
+        Ok(())
+    }
+
+    /// Answers supervisors and monitors from now on, and nobody else.
+    pub(crate) fn serve_machines(&mut self, listener: TcpListener) -> io::Result<()> {
+        let server = server::start_for_machines(self.broker.clone(), listener)?;
+        self.run(server);
+        Ok(())
+    }
+
+    fn run(&mut self, server: Server) {
         self.server = Some(server.handle());
         let guard = self.broken.clone().drop_guard();
         self.tasks.spawn(async move {
@@ -62,7 +73,6 @@ impl Process {
             }
             drop(guard);
         });
-        Ok(address)
     }
 
     /// Runs every worker from now on.
@@ -86,6 +96,8 @@ impl Process {
     pub(crate) async fn drain(self) {
         let drained = async {
             self.shutdown.cancel();
+            // Or the server would wait for those who wait for an event.
+            self.broker.stop_waiting();
             if let Some(server) = &self.server {
                 server.stop(true).await;
             }

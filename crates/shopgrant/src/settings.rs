@@ -1,5 +1,6 @@
 //! What the operator chose: compiled-in defaults, then a file, then the environment.
 
+mod environment;
 mod value;
 
 use std::collections::HashMap;
@@ -12,9 +13,15 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use config::{Config, ConfigError, Environment, File, FileFormat};
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
+
+use crate::secret_file::{self, SecretFileError};
+
+#[cfg(feature = "crash-points")]
+pub(crate) use environment::crash_point;
+pub(crate) use environment::{log_directives, proxy_variables};
 
 /// The commented file that documents every setting.
 const DEFAULTS: &str = include_str!("default.toml");
@@ -32,8 +39,16 @@ pub(crate) struct Settings {
     /// A secret, because it may hold a password.
     #[serde(deserialize_with = "value::secret")]
     pub(crate) database_url: SecretString,
+    /// Where `database_url` was read from, if it stands in a file of its own.
+    #[serde(default, deserialize_with = "value::optional")]
+    database_url_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "value::optional")]
     pub(crate) amqp_url: Option<SecretString>,
+    /// Where `amqp_url` was read from, if it stands in a file of its own.
+    #[serde(default, deserialize_with = "value::optional")]
+    amqp_url_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "value::optional")]
+    pub(crate) amqp_ca_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "value::optional")]
     pub(crate) master_key_file: Option<PathBuf>,
     #[serde(deserialize_with = "value::choice")]
@@ -42,6 +57,7 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "value::list")]
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) log: Log,
+    pub(crate) telemetry: Telemetry,
     pub(crate) egress: Egress,
     pub(crate) authorization: Authorization,
     pub(crate) webhooks: Webhooks,
@@ -80,6 +96,14 @@ pub(crate) struct Log {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    #[serde(default, deserialize_with = "value::optional")]
+    pub(crate) otlp_endpoint: Option<Url>,
+    pub(crate) sample_ratio: f64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -146,6 +170,12 @@ pub(crate) enum SettingsError {
     },
     #[error("setting `{key}`: {problem}")]
     Key { key: String, problem: String },
+    #[error("setting `{key}`")]
+    SecretFile {
+        key: &'static str,
+        #[source]
+        source: SecretFileError,
+    },
     #[error("the settings cannot be put together")]
     Unmergeable(#[source] ConfigError),
 }
@@ -160,6 +190,7 @@ impl Settings {
     pub(crate) fn load_as(role: Option<Role>, file: Option<&Path>) -> Result<Self, SettingsError> {
         let mut settings = Self::read(file)?;
         settings.role = role.unwrap_or(settings.role);
+        settings.read_secret_files()?;
         settings.check()?;
         Ok(settings)
     }
@@ -194,18 +225,65 @@ impl Settings {
             .prefix_separator("__")
             .separator("__")
             .source(environment);
-        let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let mut chosen = Config::builder();
         if let Some(text) = file {
-            layers = layers.add_source(File::from_str(text, FileFormat::Toml));
+            chosen = chosen.add_source(File::from_str(text, FileFormat::Toml));
         }
-        let merged = layers
+        let chosen = chosen
             .add_source(environment)
+            .build()
+            .map_err(SettingsError::Unmergeable)?;
+        // One of the two has a default, with which the other one is no contradiction.
+        for (key, file_key) in [
+            ("database_url", "database_url_file"),
+            ("amqp_url", "amqp_url_file"),
+        ] {
+            let is_chosen = |key| chosen.get_string(key).is_ok_and(|text| !text.is_empty());
+            if is_chosen(key) && is_chosen(file_key) {
+                return Err(refusal(
+                    file_key,
+                    format!("`{key}` is set as well; set one of the two"),
+                ));
+            }
+        }
+        let merged = Config::builder()
+            .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+            .add_source(chosen)
             .build()
             .map_err(SettingsError::Unmergeable)?;
         serde_path_to_error::deserialize(merged).map_err(|error| SettingsError::Key {
             key: error.path().to_string(),
             problem: problem(error.into_inner()),
         })
+    }
+
+    fn read_secret_files(&mut self) -> Result<(), SettingsError> {
+        let read = |key, path: &Path| {
+            secret_file::read(path).map_err(|source| SettingsError::SecretFile { key, source })
+        };
+        if let Some(path) = &self.database_url_file {
+            self.database_url = read("database_url_file", path)?;
+        }
+        if let Some(path) = &self.amqp_url_file {
+            self.amqp_url = Some(read("amqp_url_file", path)?);
+        }
+        Ok(())
+    }
+
+    /// The setting to change if the database cannot be used.
+    pub(crate) const fn database_key(&self) -> &'static str {
+        match self.database_url_file {
+            Some(_) => "database_url_file",
+            None => "database_url",
+        }
+    }
+
+    /// The setting to change if RabbitMQ cannot be used.
+    pub(crate) const fn amqp_key(&self) -> &'static str {
+        match self.amqp_url_file {
+            Some(_) => "amqp_url_file",
+            None => "amqp_url",
+        }
     }
 
     /// Refuses what each key allows by itself and all together do not.
@@ -221,6 +299,20 @@ impl Settings {
                 );
             }
             Some(_) | None => {}
+        }
+        if self.amqp_ca_file.is_some() && !self.has_amqp_over_tls() {
+            return refuse("amqp_ca_file", "needs an amqps:// URL in `amqp_url`");
+        }
+        if let Some(url) = &self.telemetry.otlp_endpoint
+            && !is_base(url)
+        {
+            return refuse(
+                "telemetry.otlp_endpoint",
+                "must be an http or https URL without a query",
+            );
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return refuse("telemetry.sample_ratio", "must be between 0 and 1");
         }
         if self.egress.ports.contains(&0) {
             return refuse("egress.ports", "0 is no port");
@@ -247,22 +339,17 @@ impl Settings {
         Ok(())
     }
 
+    fn has_amqp_over_tls(&self) -> bool {
+        let url = self.amqp_url.as_ref().map(ExposeSecret::expose_secret);
+        url.is_some_and(|url| url.starts_with("amqps:"))
+    }
+
     /// Where the broker is reached, given the address that was bound.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> Url {
         self.public_url.clone().unwrap_or_else(|| {
             Url::parse(&format!("http://{bound}")).expect("a socket address fits into a URL")
         })
     }
-}
-
-/// Names the point at which a process with the feature `crash-points` kills itself.
-#[cfg(feature = "crash-points")]
-pub(crate) fn crash_point() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the module that reads the environment"
-    )]
-    std::env::var("SHOPGRANT_CRASH_POINT").ok()
 }
 
 /// Whether paths of ours can be put behind it.
@@ -298,10 +385,14 @@ fn problem(error: ConfigError) -> String {
 }
 
 fn refuse(key: &str, problem: &str) -> Result<(), SettingsError> {
-    Err(SettingsError::Key {
+    Err(refusal(key, problem.to_owned()))
+}
+
+fn refusal(key: &str, problem: String) -> SettingsError {
+    SettingsError::Key {
         key: key.to_owned(),
-        problem: problem.to_owned(),
-    })
+        problem,
+    }
 }
 
 #[cfg(test)]

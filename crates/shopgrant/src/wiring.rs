@@ -1,17 +1,19 @@
 //! Puts a broker together from the settings.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Broker, Options, Parts, PlainHttp, SystemClock, SystemEntropy, Uniqueness};
 use domain::delivery::RetrySchedule;
-use messaging::{EventBus, InProcessBus, InvalidAmqpUrl, RabbitBus, RabbitOptions};
-use secrecy::{ExposeSecret, SecretString};
+use messaging::{
+    ConnectError, EventBus, InProcessBus, InvalidAmqpOptions, RabbitBus, RabbitOptions, Refusal,
+};
+use secrecy::ExposeSecret;
 use server::{Rate, RateOptions, ServerOptions};
 use storage::sealing::{Keyring, NotAMasterKey};
-use storage::{OpenError, Storage};
+use storage::{OpenError, Storage, StorageError, diagnosis};
 use url::Url;
 
 use crate::secret_file::{self, SecretFileError};
@@ -32,10 +34,15 @@ pub(crate) enum WiringError {
         #[source]
         source: NotAMasterKey,
     },
-    #[error("setting `database_url`")]
-    Database(#[source] OpenError),
-    #[error("setting `amqp_url`")]
-    Amqp(#[source] InvalidAmqpUrl),
+    /// Without a source: the advice says what its cause says, in plain words.
+    #[error("setting `{key}`: {advice}")]
+    Database { key: &'static str, advice: String },
+    #[error("the database answers, but not what it was asked")]
+    Steps(#[source] StorageError),
+    #[error("setting `{key}`: {problem}")]
+    Amqp { key: &'static str, problem: String },
+    #[error("setting `amqp_ca_file`")]
+    AmqpAuthority(#[source] SecretFileError),
     #[error(transparent)]
     Egress(#[from] egress::BuildError),
     #[cfg(feature = "crash-points")]
@@ -45,21 +52,42 @@ pub(crate) enum WiringError {
 
 /// The database with a schema that this program knows: it is migrated, or refused if that is not wanted.
 pub(crate) async fn open_storage(settings: &Settings) -> Result<Storage, WiringError> {
-    let storage = connect(&settings.database_url).await?;
+    let storage = connect(settings).await?;
     let checked = if settings.migrate_on_start {
         storage.migrate().await
     } else {
         storage.check_schema().await
     };
-    checked.map_err(WiringError::Database)?;
+    checked.map_err(|error| unusable_database(settings, &error))?;
+    let newer = diagnosis::unknown_steps(&storage).await;
+    let newer = newer.map_err(WiringError::Steps)?;
+    if !newer.is_empty() {
+        tracing::warn!(
+            steps = newer.join(", "),
+            "the schema is that of a newer version: finish the upgrade, or restore a backup to go back"
+        );
+    }
     Ok(storage)
 }
 
 /// The database with whatever schema it has.
-pub(crate) async fn connect(database_url: &SecretString) -> Result<Storage, WiringError> {
-    Storage::open(database_url.expose_secret())
-        .await
-        .map_err(WiringError::Database)
+pub(crate) async fn connect(settings: &Settings) -> Result<Storage, WiringError> {
+    let opened = Storage::open(settings.database_url.expose_secret()).await;
+    opened.map_err(|error| unusable_database(settings, &error))
+}
+
+/// Brings the schema up to date.
+pub(crate) async fn migrate(settings: &Settings) -> Result<(), WiringError> {
+    let storage = connect(settings).await?;
+    let migrated = storage.migrate().await;
+    migrated.map_err(|error| unusable_database(settings, &error))
+}
+
+fn unusable_database(settings: &Settings, error: &OpenError) -> WiringError {
+    WiringError::Database {
+        key: settings.database_key(),
+        advice: error.advice(),
+    }
 }
 
 /// A broker for `serve`, on the bus that the settings name, and its storage. What can be refused without
@@ -68,8 +96,8 @@ pub(crate) async fn serving_broker(
     settings: &Settings,
     public_url: Url,
 ) -> Result<(Broker, Storage), WiringError> {
-    let keyring = keyring(settings.master_key_file.as_deref())?;
-    let bus = bus(settings.amqp_url.as_ref()).await?;
+    let keyring = keyring(settings)?;
+    let bus = bus(settings).await?;
     let storage = open_storage(settings).await?;
     let broker = assemble(settings, storage.clone(), keyring, bus, public_url)?;
     Ok((broker, storage))
@@ -77,7 +105,7 @@ pub(crate) async fn serving_broker(
 
 /// A broker for the operator's commands: no worker of it ever runs, so that it needs no RabbitMQ.
 pub(crate) async fn operators_broker(settings: &Settings) -> Result<Broker, WiringError> {
-    let keyring = keyring(settings.master_key_file.as_deref())?;
+    let keyring = keyring(settings)?;
     let storage = open_storage(settings).await?;
     let public_url = settings.public_url(settings.listen);
     let bus = Arc::new(InProcessBus::new());
@@ -92,11 +120,7 @@ pub(crate) fn assemble(
     bus: Arc<dyn EventBus>,
     public_url: Url,
 ) -> Result<Broker, WiringError> {
-    let egress = egress::Client::new(egress::Policy {
-        allow: settings.egress.allow.clone(),
-        ports: settings.egress.ports.iter().copied().collect(),
-        ..egress::Policy::default()
-    })?;
+    let egress = egress(settings)?;
     let options = options(settings, public_url);
     #[cfg(feature = "crash-points")]
     let options = with_crash_point(options)?;
@@ -111,15 +135,69 @@ pub(crate) fn assemble(
     }))
 }
 
-/// The bus over RabbitMQ, or inside the process if there is no URL.
-pub(crate) async fn bus(amqp_url: Option<&SecretString>) -> Result<Arc<dyn EventBus>, WiringError> {
-    let Some(url) = amqp_url else {
+/// The bus over RabbitMQ, or inside the process if there is no URL. A process that runs workers tries to
+/// connect at once, to say what is wrong while somebody is looking; a RabbitMQ that is away stops nothing.
+pub(crate) async fn bus(settings: &Settings) -> Result<Arc<dyn EventBus>, WiringError> {
+    let Some(options) = rabbit_options(settings)? else {
         return Ok(Arc::new(InProcessBus::new()));
     };
-    let bus = RabbitBus::connect(RabbitOptions::new(url.clone()))
-        .await
-        .map_err(WiringError::Amqp)?;
+    let bus = if settings.role.runs_workers() {
+        RabbitBus::connect(options).await
+    } else {
+        RabbitBus::new(options).map_err(ConnectError::from)
+    };
+    let bus = bus.map_err(|error| unusable_bus(settings, &error))?;
     Ok(Arc::new(bus))
+}
+
+/// How to reach RabbitMQ, if the settings name one.
+pub(crate) fn rabbit_options(settings: &Settings) -> Result<Option<RabbitOptions>, WiringError> {
+    let Some(url) = &settings.amqp_url else {
+        return Ok(None);
+    };
+    let authorities = settings.amqp_ca_file.as_deref().map(secret_file::read);
+    let authorities = authorities
+        .transpose()
+        .map_err(WiringError::AmqpAuthority)?;
+    Ok(Some(RabbitOptions {
+        certificate_authorities: authorities.map(|pem| pem.expose_secret().to_owned()),
+        ..RabbitOptions::new(url.clone())
+    }))
+}
+
+/// What is wrong with RabbitMQ, by the setting to change and with what to do there.
+pub(crate) fn unusable_bus(settings: &Settings, error: &ConnectError) -> WiringError {
+    let (key, advice) = match error {
+        ConnectError::Options(InvalidAmqpOptions::CertificateAuthorities) => ("amqp_ca_file", None),
+        ConnectError::Options(_) => (settings.amqp_key(), None),
+        ConnectError::Refused(refusal) => (settings.amqp_key(), Some(advice(refusal))),
+    };
+    let mut problem = error.to_string();
+    if let Some(advice) = advice {
+        problem.push_str(": ");
+        problem.push_str(advice);
+    }
+    WiringError::Amqp { key, problem }
+}
+
+const fn advice(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Login => {
+            "correct them here, or change them there with `rabbitmqctl change_password`"
+        }
+        Refusal::VirtualHost { .. } => {
+            "create it with `rabbitmqctl add_vhost`, and let the user in with `rabbitmqctl set_permissions`"
+        }
+        Refusal::Permission { .. } => {
+            "grant configure, write and read with `rabbitmqctl set_permissions`"
+        }
+        Refusal::OtherShape { .. } => {
+            "delete it there, and it is declared anew at the next start; events that it held are published again"
+        }
+        Refusal::Tls { .. } => {
+            "the certificate is checked against the system's authorities and that of `amqp_ca_file`"
+        }
+    }
 }
 
 /// The HTTP server's part of the settings.
@@ -138,8 +216,19 @@ pub(crate) fn server_options(settings: &Settings, public_url: Url) -> ServerOpti
     }
 }
 
-fn keyring(master_key_file: Option<&Path>) -> Result<Keyring, WiringError> {
-    let path = master_key_file.ok_or(WiringError::NoMasterKey)?;
+/// The guarded client for outgoing calls.
+pub(crate) fn egress(settings: &Settings) -> Result<egress::Client, WiringError> {
+    Ok(egress::Client::new(egress::Policy {
+        allow: settings.egress.allow.clone(),
+        ports: settings.egress.ports.iter().copied().collect(),
+        ..egress::Policy::default()
+    })?)
+}
+
+/// The key that seals.
+pub(crate) fn keyring(settings: &Settings) -> Result<Keyring, WiringError> {
+    let path = settings.master_key_file.as_deref();
+    let path = path.ok_or(WiringError::NoMasterKey)?;
     let text = secret_file::read(path).map_err(WiringError::MasterKeyFile)?;
     Keyring::from_base64(&text).map_err(|source| WiringError::MasterKey {
         path: path.to_owned(),

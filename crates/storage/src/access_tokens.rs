@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use domain::InstitutionId;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
-use crate::instant::to_millis;
+use crate::instant::{from_millis, to_millis};
 use crate::row::access_token;
 
 pub async fn insert(
@@ -26,15 +26,27 @@ pub async fn insert(
     Ok(())
 }
 
-/// Whose token this is, if it still counts.
-pub async fn find_holder(
+/// A token, and until when it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessToken {
+    pub institution: InstitutionId,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The token with this hash, whether it still counts or not.
+pub async fn find(
     db: &impl Executor,
     token_hash: [u8; 32],
-    now: DateTime<Utc>,
-) -> Result<Option<InstitutionId>, StorageError> {
+) -> Result<Option<AccessToken>, StorageError> {
     let row = access_token::Entity::find_by_id(token_hash.to_vec())
-        .filter(access_token::Column::ExpiresAt.gt(to_millis(now)))
         .one(db.connection())
         .await?;
-    Ok(row.map(|row| InstitutionId::new(row.institution_id)))
+    row.map(|row| {
+        let institution = InstitutionId::new(row.institution_id);
+        Ok(AccessToken {
+            institution,
+            expires_at: from_millis(row.expires_at, "access_tokens", institution)?,
+        })
+    })
+    .transpose()
 }

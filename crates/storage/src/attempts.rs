@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::DeliveryId;
 use domain::delivery::AttemptError;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryTrait};
 use uuid::Uuid;
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Tx, Write};
 use crate::instant::to_millis;
 use crate::row::attempt;
 
@@ -30,20 +30,25 @@ pub struct Attempt {
     pub answer_excerpt: Option<Vec<u8>>,
 }
 
-pub async fn insert_for_worker(tx: &Tx, attempt: &Attempt) -> Result<(), StorageError> {
-    let row = attempt::Model {
-        id: attempt.id,
-        delivery_id: attempt.delivery.uuid(),
-        started_at: to_millis(attempt.started_at),
-        duration_ms: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
-        status_code: attempt.status_code.map(i64::from),
-        error_class: attempt.error.map(|error| error.code().to_owned()),
-        webhook_timestamp: attempt.webhook_timestamp,
-        signature: attempt.signature.clone(),
-        answer_excerpt: attempt.answer_excerpt.clone(),
-    };
-    attempt::Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(tx.connection())
-        .await?;
-    Ok(())
+pub async fn insert_for_worker(tx: &Tx, attempts: &[Attempt]) -> Result<(), StorageError> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let rows = attempts.iter().map(|attempt| {
+        attempt::Model {
+            id: attempt.id,
+            delivery_id: attempt.delivery.uuid(),
+            started_at: to_millis(attempt.started_at),
+            duration_ms: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
+            status_code: attempt.status_code.map(i64::from),
+            error_class: attempt.error.map(|error| error.code().to_owned()),
+            webhook_timestamp: attempt.webhook_timestamp,
+            signature: attempt.signature.clone(),
+            answer_excerpt: attempt.answer_excerpt.clone(),
+        }
+        .into_active_model()
+        .reset_all()
+    });
+    let insert = attempt::Entity::insert_many(rows).into_query();
+    tx.write_later(Write::any("attempts", insert)).await
 }

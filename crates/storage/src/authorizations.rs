@@ -9,14 +9,15 @@ use domain::{
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    QueryOrder, QuerySelect, QueryTrait, Set,
 };
 
 use uuid::Uuid;
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Executor, Tx, Write};
 use crate::instant::{from_millis, to_millis};
+use crate::news::News;
 use crate::row::authorization::{ActiveModel, Column, Entity, Model};
 use crate::sealing::{Fingerprint, Sealed};
 
@@ -72,11 +73,11 @@ pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<()
         created_at: to_millis(new.created_at),
         finished_at: None,
     };
-    Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(tx.connection())
-        .await?;
-    tx.announce();
-    Ok(())
+    if row.next_attempt_at.is_some() {
+        tx.announce(News::Keys);
+    }
+    let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
+    tx.write_later(Write::any("authorizations", insert)).await
 }
 
 /// The attempt behind a link. The state is its own proof, so no institution is asked for.
@@ -164,7 +165,7 @@ pub async fn extend_claim(
 }
 
 /// Writes the end of an attempt that was found in `before`, and erases what it carried. Fails with
-/// [`StorageError::Stale`] if it is no longer in that state.
+/// [`StorageError::Stale`], now or at the end of the transaction, if it is no longer in that state.
 pub async fn finish(
     tx: &Tx,
     before: &AuthorizationState,
@@ -201,9 +202,10 @@ pub async fn finish(
             query.filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
         }
     };
-    let touched = query.exec(tx.connection()).await?.rows_affected;
-    tx.announce();
-    StorageError::expect_one(touched, "authorizations", ended.id)
+    tx.announce(News::Outcomes);
+    let stale = StorageError::stale("authorizations", ended.id);
+    tx.write_later(Write::one("authorizations", query.into_query(), stale))
+        .await
 }
 
 /// A KEY attempt whose credential is to be proven now.

@@ -1,13 +1,11 @@
 //! The one way to the database: SQLite with a single writer, or PostgreSQL.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use migrations::Migrator;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -16,6 +14,9 @@ use tokio::sync::watch;
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
+use crate::group_commit::GroupWriter;
+use crate::measure::Measures;
+use crate::news::{News, NewsSet};
 use crate::wakeup::Wakeup;
 
 /// How long a write waits for another process that is writing to the same SQLite file.
@@ -49,9 +50,17 @@ pub enum OpenError {
 /// The database of a process. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    pub(crate) reader: DatabaseConnection,
+    pub(crate) writer: Writer,
     wakeup: Wakeup,
+    pub(crate) measures: Measures,
+}
+
+/// Where transactions run.
+#[derive(Clone, Debug)]
+pub(crate) enum Writer {
+    Sqlite(GroupWriter),
+    Postgres(DatabaseConnection),
 }
 
 impl Storage {
@@ -85,7 +94,8 @@ impl Storage {
         Ok(Self {
             wakeup: Wakeup::sqlite(reader.clone()),
             reader: reader.into(),
-            writer: writer.into(),
+            writer: Writer::Sqlite(GroupWriter::new(writer)),
+            measures: Measures::default(),
         })
     }
 
@@ -109,8 +119,9 @@ impl Storage {
         let connection = DatabaseConnection::from(pool);
         Ok(Self {
             reader: connection.clone(),
-            writer: connection,
+            writer: Writer::Postgres(connection),
             wakeup,
+            measures: Measures::default(),
         })
     }
 
@@ -121,13 +132,16 @@ impl Storage {
     }
 
     async fn migrate_alone(&self) -> Result<(), DbErr> {
-        // On SQLite the transaction itself keeps other processes out.
-        let transaction = self.begin().await?;
-        if transaction.get_database_backend() == DbBackend::Postgres {
-            transaction
-                .execute_unprepared("SELECT pg_advisory_xact_lock(7306086990613016403)")
-                .await?;
-        }
+        let transaction = match &self.writer {
+            // The transaction itself keeps other processes out.
+            Writer::Sqlite(writer) => writer.begin().await?,
+            Writer::Postgres(connection) => {
+                let transaction = connection.begin().await?;
+                let lock = "SELECT pg_advisory_xact_lock(7306086990613016403)";
+                transaction.execute_unprepared(lock).await?;
+                transaction
+            }
+        };
         Migrator::up(&transaction, None).await?;
         transaction.commit().await
     }
@@ -152,48 +166,63 @@ impl Storage {
 
     /// Runs `work` in a transaction: committed when it returns `Ok`, rolled back when it returns `Err`
     /// or is dropped. On SQLite the transactions of a process follow one another on its one writing
-    /// connection.
+    /// connection, and those that wait at the same time share a commit.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send,
         E: From<StorageError> + Send,
         F: for<'tx> AsyncFnOnce(&'tx Tx) -> Result<T, E> + Send,
     {
-        let tx = Tx::new(self.begin().await.map_err(StorageError::from)?);
-        // An error drops the transaction, which rolls it back.
-        let value = work(&tx).await?;
-        let has_news = tx.has_news();
-        if has_news {
-            self.wakeup
-                .notify_on_commit(&tx)
-                .await
-                .map_err(StorageError::from)?;
-        }
-        tx.transaction.commit().await.map_err(StorageError::from)?;
-        if has_news {
-            self.wakeup.committed();
-        }
+        let (value, news) = match &self.writer {
+            Writer::Sqlite(writer) => writer.write(&self.measures, work).await?,
+            Writer::Postgres(connection) => self.write_alone(connection, work).await?,
+        };
+        self.wakeup.committed(news);
         Ok(value)
     }
 
-    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        // BEGIN IMMEDIATE: a transaction that starts by reading must not find out only at its first
-        // write that another process has the write lock, since SQLite cannot make it wait then.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+    async fn write_alone<T, E, F>(
+        &self,
+        connection: &DatabaseConnection,
+        work: F,
+    ) -> Result<(T, NewsSet), E>
+    where
+        T: Send,
+        E: From<StorageError> + Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Result<T, E> + Send,
+    {
+        let asked = Instant::now();
+        let begun = connection.begin().await;
+        self.measures.began(asked.elapsed());
+        let transaction = Arc::new(begun.map_err(StorageError::from)?);
+        let tx = Tx::new(Arc::clone(&transaction));
+        // An error drops the transaction, which rolls it back.
+        let value = match work(&tx).await {
+            Ok(value) => value,
+            Err(error) => return Err(tx.refusal().map_or(error, E::from)),
         };
-        self.writer.begin_with_options(options).await
+        tx.flush().await?;
+        self.wakeup
+            .notify_on_commit(&tx)
+            .await
+            .map_err(StorageError::from)?;
+        let news = tx.news();
+        drop(tx);
+        let transaction = Arc::into_inner(transaction).ok_or_else(|| {
+            StorageError::from(DbErr::Custom("a transaction is still in use".to_owned()))
+        })?;
+        transaction.commit().await.map_err(StorageError::from)?;
+        Ok((value, news))
     }
 
-    /// Changes when a transaction that left something to do, or that ended something others wait for,
-    /// was committed, by any process. It is a hint, and may change without need. Subscribe before
-    /// looking, so that nothing slips in between.
-    pub fn commits(&self) -> watch::Receiver<u64> {
-        self.wakeup.subscribe()
+    /// Changes when a transaction with this kind of news was committed, by any process. It is a hint, and
+    /// may change without need. Subscribe before looking, so that nothing slips in between.
+    pub fn commits(&self, news: News) -> watch::Receiver<u64> {
+        self.wakeup.subscribe(news)
     }
 
-    /// Watches for the commits of other processes until it is dropped; each process runs one.
+    /// Watches for the commits of other processes, and tells them of ours, until it is dropped; each process
+    /// runs one.
     pub async fn watch_other_processes(&self) -> StorageError {
         self.wakeup.watch_other_processes().await.into()
     }

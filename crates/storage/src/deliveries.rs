@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::delivery::DeliveryStatus;
 use domain::endpoint::{Endpoint, EndpointStatus};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
+use crate::news::News;
 use crate::row::delivery::{ActiveModel, Column, Entity, Model};
 use crate::row::{endpoint, outbox};
 use crate::sealing::Sealed;
@@ -27,6 +29,8 @@ pub struct NewDelivery {
     pub event: EventId,
     pub endpoint: EndpointId,
     pub institution: InstitutionId,
+    /// Who tries it right away, and how long nobody else does.
+    pub lease: Option<(LeaseId, DateTime<Utc>)>,
 }
 
 pub async fn insert_for_worker(
@@ -46,8 +50,8 @@ pub async fn insert_for_worker(
             status: DeliveryStatus::Pending.code().to_owned(),
             attempts: 0,
             next_attempt_at: to_millis(now),
-            lease_id: None,
-            lease_until: 0,
+            lease_id: delivery.lease.map(|(lease, _)| lease.uuid()),
+            lease_until: delivery.lease.map_or(0, |(_, until)| to_millis(until)),
             created_at: to_millis(now),
             finished_at: None,
         }
@@ -58,7 +62,9 @@ pub async fn insert_for_worker(
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(tx.connection())
         .await?;
-    tx.announce();
+    if new.iter().any(|delivery| delivery.lease.is_none()) {
+        tx.announce(News::Deliveries);
+    }
     Ok(())
 }
 
@@ -67,7 +73,7 @@ pub async fn insert_for_worker(
 pub struct DueDelivery {
     pub id: DeliveryId,
     pub event: EventId,
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
     pub endpoint: Endpoint,
     pub secret: Sealed,
     /// How often it was tried before.
@@ -91,13 +97,16 @@ pub async fn lease_for_worker(
         .filter(Column::NextAttemptAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .filter(Column::EndpointId.is_not_in(busy.iter().map(|id| id.uuid())))
-        .filter(Column::EndpointId.in_subquery(open_endpoints()))
+        .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))
         .order_by_asc(Column::NextAttemptAt)
         .order_by_asc(Column::Id)
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.connection())
         .await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut taken: HashMap<Uuid, usize> = HashMap::new();
     rows.retain(|row| {
         let taken = taken.entry(row.endpoint_id).or_default();
@@ -117,19 +126,20 @@ pub async fn lease_for_worker(
     attach(tx, rows).await
 }
 
-/// The endpoints to which anything is sent.
-fn open_endpoints() -> SelectStatement {
+/// The endpoints to which nothing is sent. Asked for the open ones instead, SQLite would walk through all
+/// that an endpoint was ever sent, and not through what is due.
+fn closed_endpoints() -> SelectStatement {
+    let disabled = endpoint::Column::Status.eq(EndpointStatus::Disabled.code());
     Query::select()
         .column(endpoint::Column::Id)
         .from(endpoint::Entity)
-        .and_where(endpoint::Column::DeletedAt.is_null())
-        .and_where(endpoint::Column::Status.ne(EndpointStatus::Disabled.code()))
+        .and_where(endpoint::Column::DeletedAt.is_not_null().or(disabled))
         .to_owned()
 }
 
 /// Reads the events and endpoints of the leased rows, each once.
 async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageError> {
-    let payloads: HashMap<Uuid, Vec<u8>> = outbox::Entity::find()
+    let payloads: HashMap<Uuid, Bytes> = outbox::Entity::find()
         .select_only()
         .column(outbox::Column::Id)
         .column(outbox::Column::Payload)
@@ -138,6 +148,7 @@ async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageEr
         .all(tx.connection())
         .await?
         .into_iter()
+        .map(|(id, payload)| (id, Bytes::from(payload)))
         .collect();
     let endpoints: HashMap<Uuid, endpoint::Model> = endpoint::Entity::find()
         .filter(endpoint::Column::Id.is_in(rows.iter().map(|row| row.endpoint_id)))
@@ -207,8 +218,31 @@ pub async fn count_attempt_for_worker(
         .exec(tx.connection())
         .await?
         .rows_affected;
-    tx.announce();
     Ok(touched == 1)
+}
+
+/// Counts an attempt of each and ends them as delivered; those whose lease was lost are left alone.
+pub async fn end_as_delivered_for_worker(
+    tx: &Tx,
+    lease: LeaseId,
+    ids: &[DeliveryId],
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let change = ActiveModel {
+        status: Set(DeliveryStatus::Delivered.code().to_owned()),
+        finished_at: Set(Some(to_millis(now))),
+        lease_until: Set(0),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(Column::LeaseId.eq(lease.uuid()))
+        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Ends what was still to be delivered to an endpoint that is deleted.
@@ -244,7 +278,7 @@ pub async fn has_due_for_worker(
         .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
         .filter(Column::NextAttemptAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .filter(Column::EndpointId.in_subquery(open_endpoints()))
+        .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))
         .limit(1)
         .into_tuple()
         .one(db.connection())

@@ -1,5 +1,7 @@
 //! Webhook endpoints.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use domain::endpoint::{Endpoint, EndpointStatus};
 use domain::{EndpointId, EventType, InstitutionId};
@@ -62,6 +64,25 @@ pub async fn list(
         .await?
         .into_iter()
         .map(Endpoint::try_from)
+        .collect()
+}
+
+/// The endpoints of several institutions, oldest first, with their secrets.
+pub async fn list_for_worker(
+    db: &impl Executor,
+    institutions: &BTreeSet<InstitutionId>,
+) -> Result<Vec<(Endpoint, Sealed)>, StorageError> {
+    Entity::find()
+        .filter(Column::InstitutionId.is_in(institutions.iter().map(|id| id.uuid())))
+        .filter(Column::DeletedAt.is_null())
+        .order_by_asc(Column::Id)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(|row| {
+            let secret = Sealed(row.secret.clone());
+            Ok((Endpoint::try_from(row)?, secret))
+        })
         .collect()
 }
 

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use domain::{Grant, GrantId, InstitutionId, StoreId};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    QuerySelect, QueryTrait, Set,
 };
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
@@ -33,10 +33,8 @@ pub async fn insert(tx: &Tx, new: &Grant, credential: Sealed) -> Result<(), Stor
         created_at: to_millis(new.created_at),
         ended_at: None,
     };
-    Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(tx.connection())
-        .await?;
-    Ok(())
+    let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
+    tx.write_later(Write::any("grants", insert)).await
 }
 
 /// Ends a grant and erases its credential.
@@ -47,14 +45,13 @@ pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), St
         ended_at: Set(Some(to_millis(ended_at))),
         ..Default::default()
     };
-    let touched = Entity::update_many()
+    let update = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(id.uuid()))
         .filter(Column::Status.eq(LIVE))
-        .exec(tx.connection())
-        .await?
-        .rows_affected;
-    StorageError::expect_one(touched, "grants", id)
+        .into_query();
+    let stale = StorageError::stale("grants", id);
+    tx.write_later(Write::one("grants", update, stale)).await
 }
 
 /// A grant that is past its end.

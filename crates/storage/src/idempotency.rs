@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 use domain::{AuthorizationId, InstitutionId};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait, Set,
+};
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
 use crate::row::idempotency_key;
 use crate::sealing::Sealed;
@@ -81,13 +83,13 @@ pub async fn keep_answer(
         authorization_id: Set(authorization.map(AuthorizationId::uuid)),
         ..Default::default()
     };
-    let touched = idempotency_key::Entity::update_many()
+    let update = idempotency_key::Entity::update_many()
         .set(change)
         .filter(of(key))
-        .exec(tx.connection())
-        .await?
-        .rows_affected;
-    StorageError::expect_one(touched, "idempotency_keys", key.call)
+        .into_query();
+    let stale = StorageError::stale("idempotency_keys", key.call);
+    tx.write_later(Write::one("idempotency_keys", update, stale))
+        .await
 }
 
 /// Forgets a key whose call changed nothing, or whose answer no longer lives.

@@ -1,14 +1,18 @@
 //! Institutions and their secrets.
 
 use chrono::{DateTime, Utc};
+use domain::institution::BusAccess;
 use domain::{AppId, Institution, InstitutionId, InstitutionKeyId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Set,
 };
+use uuid::Uuid;
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::{from_millis, to_millis};
+use crate::news::News;
 use crate::row::{institution, institution_key};
 use crate::sealing::Sealed;
 
@@ -17,6 +21,15 @@ use crate::sealing::Sealed;
 pub struct InstitutionKey {
     pub id: InstitutionKeyId,
     pub secret: Sealed,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// What is to be different; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstitutionChange {
+    pub name: Option<String>,
+    pub redirect_origins: Option<Vec<String>>,
+    pub bus_access: Option<BusAccess>,
 }
 
 pub async fn insert(tx: &Tx, new: &Institution) -> Result<(), StorageError> {
@@ -24,12 +37,14 @@ pub async fn insert(tx: &Tx, new: &Institution) -> Result<(), StorageError> {
         id: new.id.uuid(),
         app_id: new.app_id.as_str().to_owned(),
         name: new.name.clone(),
-        redirect_origins: serde_json::json!(new.redirect_origins).to_string(),
+        redirect_origins: origins_text(&new.redirect_origins),
         created_at: to_millis(new.created_at),
+        bus_access: new.bus_access.code().to_owned(),
     };
     institution::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(tx.connection())
         .await?;
+    tx.announce(News::Configuration);
     Ok(())
 }
 
@@ -63,6 +78,60 @@ pub async fn list(db: &impl Executor) -> Result<Vec<Institution>, StorageError> 
     rows.into_iter().map(Institution::try_from).collect()
 }
 
+/// Writes only what changes, so that two changes of different things are both kept. An empty change
+/// touches nothing.
+pub async fn update(
+    tx: &Tx,
+    id: InstitutionId,
+    change: &InstitutionChange,
+) -> Result<(), StorageError> {
+    let mut row = <institution::ActiveModel as Default>::default();
+    if let Some(name) = &change.name {
+        row.name = Set(name.clone());
+    }
+    if let Some(redirect_origins) = &change.redirect_origins {
+        row.redirect_origins = Set(origins_text(redirect_origins));
+    }
+    if let Some(bus_access) = change.bus_access {
+        row.bus_access = Set(bus_access.code().to_owned());
+    }
+    if !row.is_changed() {
+        return Ok(());
+    }
+    let touched = institution::Entity::update_many()
+        .set(row)
+        .filter(institution::Column::Id.eq(id.uuid()))
+        .exec(tx.connection())
+        .await?
+        .rows_affected;
+    tx.announce(News::Configuration);
+    StorageError::expect_one(touched, "institutions", id)
+}
+
+/// Whoever may read from the message broker, or may no longer; in a fixed order.
+pub async fn list_bus_access_for_worker(
+    db: &impl Executor,
+) -> Result<Vec<(AppId, BusAccess)>, StorageError> {
+    let rows: Vec<(Uuid, String, String)> = institution::Entity::find()
+        .select_only()
+        .columns([
+            institution::Column::Id,
+            institution::Column::AppId,
+            institution::Column::BusAccess,
+        ])
+        .filter(institution::Column::BusAccess.ne(BusAccess::None.code()))
+        .order_by_asc(institution::Column::Id)
+        .into_tuple()
+        .all(db.connection())
+        .await?;
+    rows.into_iter()
+        .map(|(id, app_id, code)| {
+            let access = read_bus_access(InstitutionId::new(id), &code)?;
+            Ok((AppId::new(app_id), access))
+        })
+        .collect()
+}
+
 pub async fn insert_key(
     tx: &Tx,
     institution: InstitutionId,
@@ -74,11 +143,12 @@ pub async fn insert_key(
         institution_id: institution.uuid(),
         secret: key.secret.0.clone(),
         created_at: to_millis(now),
-        expires_at: None,
+        expires_at: key.expires_at.map(to_millis),
     };
     institution_key::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(tx.connection())
         .await?;
+    tx.announce(News::Configuration);
     Ok(())
 }
 
@@ -97,13 +167,19 @@ pub async fn live_keys(
         .order_by_desc(institution_key::Column::Id)
         .all(db.connection())
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| InstitutionKey {
-            id: InstitutionKeyId::new(row.id),
-            secret: Sealed(row.secret),
+    rows.into_iter()
+        .map(|row| {
+            let id = InstitutionKeyId::new(row.id);
+            let end = row.expires_at;
+            Ok(InstitutionKey {
+                id,
+                secret: Sealed(row.secret),
+                expires_at: end
+                    .map(|end| from_millis(end, "institution_keys", id))
+                    .transpose()?,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Gives an end to every secret that has none yet, or a later one.
@@ -116,7 +192,7 @@ pub async fn expire_keys(
         .add(institution_key::Column::ExpiresAt.is_null())
         .add(institution_key::Column::ExpiresAt.gt(to_millis(expires_at)));
     let change = institution_key::ActiveModel {
-        expires_at: sea_orm::Set(Some(to_millis(expires_at))),
+        expires_at: Set(Some(to_millis(expires_at))),
         ..Default::default()
     };
     institution_key::Entity::update_many()
@@ -125,7 +201,17 @@ pub async fn expire_keys(
         .filter(later)
         .exec(tx.connection())
         .await?;
+    tx.announce(News::Configuration);
     Ok(())
+}
+
+fn origins_text(origins: &[String]) -> String {
+    serde_json::json!(origins).to_string()
+}
+
+fn read_bus_access(id: InstitutionId, code: &str) -> Result<BusAccess, StorageError> {
+    BusAccess::from_code(code)
+        .ok_or_else(|| StorageError::corrupt("institutions", id, "bus_access"))
 }
 
 impl TryFrom<institution::Model> for Institution {
@@ -135,11 +221,13 @@ impl TryFrom<institution::Model> for Institution {
         let id = InstitutionId::new(row.id);
         let redirect_origins = serde_json::from_str(&row.redirect_origins)
             .map_err(|_| StorageError::corrupt("institutions", id, "redirect_origins"))?;
+        let bus_access = read_bus_access(id, &row.bus_access)?;
         Ok(Self {
             id,
             app_id: AppId::new(row.app_id),
             name: row.name,
             redirect_origins,
+            bus_access,
             created_at: from_millis(row.created_at, "institutions", id)?,
         })
     }

@@ -5,16 +5,19 @@ use std::collections::{BinaryHeap, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::{AppId, EndpointId, EventId, EventType, InstitutionId, LeaseId, Platform, StoreId};
-use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::sea_query::{
+    Expr, IntoIden, IntoValueTuple, LockBehavior, LockType, Query, TableRef, ValueTuple,
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    QueryOrder, QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
+use crate::news::News;
 use crate::row::counter;
 use crate::row::outbox::{ActiveModel, Column, Entity, Model};
 
@@ -58,81 +61,98 @@ pub async fn append(tx: &Tx, event: &Event, now: DateTime<Utc>) -> Result<(), St
         effect_at: None,
         created_at: to_millis(now),
     };
-    Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(tx.connection())
-        .await?;
-    tx.announce();
-    Ok(())
+    tx.announce(News::Events);
+    tx.announce(News::Outcomes);
+    let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
+    tx.write_later(Write::any("outbox", insert)).await
 }
 
-/// Gives events that are committed their places in the feed. Places are handed out under the lock of one
-/// counter row, so that a place is never seen before all smaller ones: no reader's cursor can pass an
-/// event that is still to appear. Returns how many were placed.
-pub async fn place_for_worker(tx: &Tx, limit: u64) -> Result<usize, StorageError> {
+/// Gives events that are committed their places in the feed, and leases them; returns them in that order.
+/// Places are handed out under the lock of one counter row, so that a place is never seen before all
+/// smaller ones: no reader's cursor can pass an event that is still to appear.
+pub async fn place_for_worker(
+    tx: &Tx,
+    lease: LeaseId,
+    lease_until: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<Event>, StorageError> {
     let counter = counter::Entity::find_by_id("event_position")
         .lock_exclusive()
         .one(tx.connection())
         .await?
         .ok_or_else(|| StorageError::corrupt("counters", "event_position", "it is missing"))?;
-    let waiting: Vec<Waiting> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .column(Column::StoreId)
-        .column(Column::Sequence)
+    let waiting = Entity::find()
         .filter(Column::Position.is_null())
         .order_by_asc(Column::Id)
         .limit(limit)
-        .into_tuple()
         .all(tx.connection())
         .await?;
-    let ids = in_order_of_stores(&waiting);
-    let mut position = counter.value;
-    for id in &ids {
-        position += 1;
-        let change = ActiveModel {
-            position: Set(Some(position)),
-            ..Default::default()
-        };
-        Entity::update_many()
-            .set(change)
-            .filter(Column::Id.eq(*id))
-            .exec(tx.connection())
-            .await?;
+    if waiting.is_empty() {
+        return Ok(Vec::new());
     }
-    if !ids.is_empty() {
-        let change = counter::ActiveModel {
-            value: Set(position),
-            ..Default::default()
-        };
-        counter::Entity::update_many()
-            .set(change)
-            .filter(counter::Column::Name.eq("event_position"))
-            .exec(tx.connection())
-            .await?;
-        // A reader that waits for the feed sees the events only now.
-        tx.announce();
-    }
-    Ok(ids.len())
+    let events = in_order_of_stores(waiting);
+    let places: Vec<ValueTuple> = events
+        .iter()
+        .zip(counter.value + 1..)
+        .map(|(row, place)| (row.id, place).into_value_tuple())
+        .collect();
+    let last = counter.value + i64::try_from(events.len()).unwrap_or(i64::MAX);
+    let update = Query::update()
+        .table(Entity)
+        .value(Column::Position, Expr::col(("places", "column2")))
+        .value(Column::LeaseId, lease.uuid())
+        .value(Column::LeaseUntil, to_millis(lease_until))
+        .from(TableRef::ValuesList(places, "places".into_iden()))
+        .and_where(Expr::col((Entity, Column::Id)).equals(("places", "column1")))
+        .to_owned();
+    tx.write_later(Write::any("outbox", update)).await?;
+    let count = Query::update()
+        .table(counter::Entity)
+        .value(counter::Column::Value, last)
+        .and_where(counter::Column::Name.eq("event_position"))
+        .to_owned();
+    tx.write_later(Write::any("counters", count)).await?;
+    // A reader that waits for the feed sees the events only now.
+    tx.announce(News::Feed);
+    Ok(readable(events))
 }
 
-/// An event without a place: its id, and its store with its sequence there.
-type Waiting = (Uuid, Option<Uuid>, Option<i64>);
-
-/// The ids as they come, but the events of one store by their sequence: ids of several processes, drawn
+/// The events as they come, but those of one store by their sequence: ids of several processes, drawn
 /// within one millisecond or by clocks that differ, say nothing about what came first.
-fn in_order_of_stores(waiting: &[Waiting]) -> Vec<Uuid> {
-    let mut of_store: HashMap<Uuid, BinaryHeap<Reverse<(i64, Uuid)>>> = HashMap::new();
-    for (id, store, sequence) in waiting {
-        if let (Some(store), Some(sequence)) = (store, sequence) {
-            let events = of_store.entry(*store).or_default();
-            events.push(Reverse((*sequence, *id)));
+fn in_order_of_stores(waiting: Vec<Model>) -> Vec<Model> {
+    let mut of_store: HashMap<Uuid, BinaryHeap<Reverse<(i64, usize)>>> = HashMap::new();
+    for (index, row) in waiting.iter().enumerate() {
+        if let (Some(store), Some(sequence)) = (row.store_id, row.sequence) {
+            let events = of_store.entry(store).or_default();
+            events.push(Reverse((sequence, index)));
         }
     }
-    let mut next_of = |store: &Uuid| Some(of_store.get_mut(store)?.pop()?.0.1);
-    waiting
+    let order: Vec<usize> = waiting
         .iter()
-        .map(|(id, store, _)| store.as_ref().and_then(&mut next_of).unwrap_or(*id))
+        .enumerate()
+        .map(|(index, row)| {
+            let events = row.store_id.and_then(|store| of_store.get_mut(&store));
+            let next = events.and_then(BinaryHeap::pop);
+            next.map_or(index, |Reverse((_, index))| index)
+        })
+        .collect();
+    let mut waiting: Vec<Option<Model>> = waiting.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|index| waiting[index].take())
         .collect()
+}
+
+/// One event that cannot be read must not hold up the others; it comes again when its lease is over.
+fn readable(rows: Vec<Model>) -> Vec<Event> {
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        match Event::try_from(row) {
+            Ok(event) => events.push(event),
+            Err(error) => tracing::error!(%error, "an event cannot be told"),
+        }
+    }
+    events
 }
 
 /// Whether there is anything to place or to publish; asked before a transaction is opened for it.
@@ -154,8 +174,8 @@ pub async fn has_work_for_worker(
     Ok(row.is_some())
 }
 
-/// Leases events that nobody has taken note of yet, oldest first; no other relay gets them before
-/// `lease_until`.
+/// Leases events that have their place and that nobody has taken note of, the longest due first; no other
+/// relay gets them before `lease_until`.
 pub async fn lease_for_worker(
     tx: &Tx,
     now: DateTime<Utc>,
@@ -163,14 +183,20 @@ pub async fn lease_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Event>, StorageError> {
-    let rows = Entity::find()
+    let mut rows = Entity::find()
         .filter(Column::EffectAt.is_null())
         .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .order_by_asc(Column::Id)
+        .filter(Column::Position.is_not_null())
+        // By the index, however many are due; the order within the batch is made below.
+        .order_by_asc(Column::LeaseUntil)
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.connection())
         .await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    rows.sort_unstable_by_key(|row| row.position);
     let change = ActiveModel {
         lease_id: Set(Some(lease.uuid())),
         lease_until: Set(to_millis(lease_until)),
@@ -181,7 +207,7 @@ pub async fn lease_for_worker(
         .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
         .exec(tx.connection())
         .await?;
-    rows.into_iter().map(Event::try_from).collect()
+    Ok(readable(rows))
 }
 
 /// Notes that the bus has taken the events. Should no effect be recorded by `publish_again_at`, they
@@ -224,29 +250,25 @@ pub async fn release_for_worker(
     Ok(())
 }
 
-/// The event, if its effect has not been recorded, which happens now: one transaction of all that get
-/// the same message has the effect.
-pub async fn record_effect_for_worker(
+/// Those of the events whose effect has not been recorded, which happens now: one transaction of all that
+/// get the same message has the effect.
+pub async fn record_effects_for_worker(
     tx: &Tx,
-    id: EventId,
+    ids: &[EventId],
     now: DateTime<Utc>,
-) -> Result<Option<Event>, StorageError> {
+) -> Result<Vec<Event>, StorageError> {
     let change = ActiveModel {
         effect_at: Set(Some(to_millis(now))),
         ..Default::default()
     };
-    let touched = Entity::update_many()
+    let mut rows = Entity::update_many()
         .set(change)
-        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
         .filter(Column::EffectAt.is_null())
-        .exec(tx.connection())
-        .await?
-        .rows_affected;
-    if touched == 0 {
-        return Ok(None);
-    }
-    let row = Entity::find_by_id(id.uuid()).one(tx.connection()).await?;
-    row.map(Event::try_from).transpose()
+        .exec_with_returning(tx.connection())
+        .await?;
+    rows.sort_unstable_by_key(|row| row.position);
+    rows.into_iter().map(Event::try_from).collect()
 }
 
 /// An event in the feed, with its place.

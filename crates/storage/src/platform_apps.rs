@@ -9,6 +9,7 @@ use sea_orm::{
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
+use crate::news::News;
 use crate::row::platform_app;
 use crate::sealing::Sealed;
 
@@ -41,6 +42,7 @@ pub async fn insert(tx: &Tx, app: &PlatformApp, now: DateTime<Utc>) -> Result<()
     platform_app::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(tx.connection())
         .await?;
+    tx.announce(News::Configuration);
     Ok(())
 }
 
@@ -59,6 +61,7 @@ pub async fn update(tx: &Tx, app: &PlatformApp) -> Result<(), StorageError> {
         .exec(tx.connection())
         .await?
         .rows_affected;
+    tx.announce(News::Configuration);
     StorageError::expect_one(touched, "platform_apps", app.id)
 }
 

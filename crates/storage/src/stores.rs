@@ -7,11 +7,11 @@ use domain::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select, Set,
+    QuerySelect, QueryTrait, Select, Set,
 };
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Executor, Tx, Write};
 use crate::instant::{from_millis, to_millis};
 use crate::row::store::{ActiveModel, Column, Entity, Model};
 
@@ -119,7 +119,7 @@ pub async fn list(
 }
 
 /// Writes a changed store. Its revision must be the next one: whoever read it without the lock and was
-/// overtaken gets [`StorageError::Stale`].
+/// overtaken gets [`StorageError::Stale`], now or at the end of the transaction.
 pub async fn update(tx: &Tx, store: &Store) -> Result<(), StorageError> {
     update_columns(tx, store, state_columns(store)).await
 }
@@ -138,16 +138,15 @@ pub async fn update_unbound(
 }
 
 async fn update_columns(tx: &Tx, store: &Store, columns: ActiveModel) -> Result<(), StorageError> {
-    let touched = Entity::update_many()
+    let update = Entity::update_many()
         .set(columns)
         .filter(Column::Id.eq(store.id.uuid()))
         .filter(Column::InstitutionId.eq(store.institution.uuid()))
         .filter(Column::Revision.eq(store.revision - 1))
         .filter(Column::UnboundAt.is_null())
-        .exec(tx.connection())
-        .await?
-        .rows_affected;
-    StorageError::expect_one(touched, "stores", store.id)
+        .into_query();
+    let stale = StorageError::stale("stores", store.id);
+    tx.write_later(Write::one("stores", update, stale)).await
 }
 
 fn state_columns(store: &Store) -> ActiveModel {

@@ -27,6 +27,7 @@ async fn institutions_and_apps_are_listed_for_scripts_and_for_people() {
             "app_id": app_id,
             "name": "Example Pay",
             "redirect_origins": ["https://pay.example"],
+            "allow": [],
             "created_at": null,
         }])
     );
@@ -62,6 +63,79 @@ async fn institutions_and_apps_are_listed_for_scripts_and_for_people() {
     assert_eq!(printed.lines().count(), apps.len());
     assert!(!printed.contains(SHOPLINE.secret));
     installation.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_institution_is_changed_in_what_is_named() {
+    let database = TestDatabase::create(Database::Sqlite).await;
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::new(directory.path(), &database.url);
+    let create = ["institution", "create", "--name", "Old Pay", "--json"];
+    let options = [
+        "--redirect-origin",
+        "https://old.example",
+        "--allow",
+        "rabbitmq",
+    ];
+    let created = settings.json(&[&create[..], &options].concat()).await;
+    let app_id = created["app_id"].as_str().unwrap();
+    let set = |options: &'static [&'static str]| {
+        let arguments = [&["institution", "set", app_id][..], options].concat();
+        settings.start(&arguments).finish()
+    };
+    let line = |rest: &str| format!("{app_id}  {rest}\n");
+
+    let printed = set(&["--name", "New Pay"]).await.succeeded();
+    assert_eq!(
+        printed,
+        line("New Pay  https://old.example  may use rabbitmq")
+    );
+    let origins = [
+        "--redirect-origin",
+        "https://a.example",
+        "--redirect-origin",
+        "https://b.example",
+    ];
+    let arguments = [&["institution", "set", app_id, "--json"][..], &origins].concat();
+    let mut changed = settings.json(&arguments).await;
+    assert!(changed["created_at"].take().is_string());
+    assert_eq!(
+        changed,
+        json!({
+            "app_id": app_id,
+            "name": "New Pay",
+            "redirect_origins": ["https://a.example", "https://b.example"],
+            "allow": ["rabbitmq"],
+            "created_at": null,
+        })
+    );
+    set(&["--deny", "rabbitmq"]).await.succeeded();
+    let listed = settings.run(&["institution", "list"]).await.succeeded();
+    assert_eq!(listed, line("New Pay  https://a.example https://b.example"));
+    let printed = set(&["--allow", "rabbitmq"]).await.succeeded();
+    assert!(printed.ends_with("  may use rabbitmq\n"), "{printed}");
+
+    for (options, told) in [
+        (
+            &["--name", " "][..],
+            "shopgrant: the name is empty".to_owned(),
+        ),
+        (
+            &["--redirect-origin", "a.example"],
+            "shopgrant: a.example is not an origin such as https://pay.example".to_owned(),
+        ),
+    ] {
+        assert_eq!(set(options).await.failed(), told);
+    }
+    let unknown = ["institution", "set", "app_unknown", "--name", "Any Pay"];
+    assert_eq!(
+        settings.run(&unknown).await.failed(),
+        "shopgrant: there is no institution app_unknown"
+    );
+    for wrong in [&[][..], &["--allow", "rabbitmq", "--deny", "rabbitmq"]] {
+        assert_eq!(set(wrong).await.status.code(), Some(2), "{wrong:?}");
+    }
+    database.delete().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,14 +13,19 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(response: reqwest::Response) -> Self {
+        Self::try_of(response).await.expect("a whole answer")
+    }
+
+    /// Nothing if whoever answers dies over it.
+    pub(crate) async fn try_of(response: reqwest::Response) -> Option<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await.expect("a whole answer");
-        Self {
+        let text = response.text().await.ok()?;
+        Some(Self {
             status,
             headers,
             text,
-        }
+        })
     }
 
     /// The status and the whole body, as [`ok`] and [`refused`] write them down.

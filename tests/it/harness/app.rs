@@ -10,6 +10,7 @@ use broker::{
     Clock, CreateInstitution, Entropy, ManualClock, Operator, Options, PlainHttp, SeededEntropy,
 };
 use chrono::{DateTime, Utc};
+use domain::institution::BusAccess;
 use sandbox::{Sandbox, SandboxOptions};
 use secrecy::ExposeSecret;
 use server::{Rate, RateOptions, ServerOptions};
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use super::bus::{Bus, TestBus};
 use super::database::TestDatabase;
 use super::institution::ORIGIN;
 use super::process::{Process, Surroundings};
@@ -28,6 +30,8 @@ const BEGINNING: i64 = 1_795_284_000;
 
 /// What differs between applications.
 pub(crate) struct Setup {
+    /// How events travel; in-process on SQLite and over RabbitMQ on PostgreSQL, if nothing is said.
+    pub(crate) bus: Option<Bus>,
     pub(crate) rate: RateOptions,
     pub(crate) change_options: fn(&mut Options),
 }
@@ -41,6 +45,7 @@ impl Default for Setup {
             burst: many,
         };
         Self {
+            bus: None,
             rate: RateOptions {
                 per_institution: unlimited,
                 per_address: unlimited,
@@ -68,6 +73,10 @@ pub(crate) struct TestApp {
 impl TestApp {
     pub(crate) async fn start(kind: Database, setup: Setup) -> Self {
         let database = TestDatabase::create(kind).await;
+        let bus = setup.bus.unwrap_or(match kind {
+            Database::Sqlite => Bus::InProcess,
+            Database::Postgres => Bus::RabbitMq,
+        });
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let public_url = Url::parse(&base_url).unwrap();
@@ -79,6 +88,7 @@ impl TestApp {
             clock: Arc::new(ManualClock::at(beginning)),
             entropy: Arc::new(SeededEntropy::new(1)),
             options,
+            bus: TestBus::create(bus),
         };
         let process = Process::start(database.open().await, surroundings.clone()).await;
 
@@ -138,6 +148,7 @@ impl TestApp {
         let command = CreateInstitution {
             name: name.to_owned(),
             redirect_origins: vec![ORIGIN.to_owned()],
+            bus_access: BusAccess::None,
         };
         let new = self
             .process

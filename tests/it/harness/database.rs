@@ -6,6 +6,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use storage::Storage;
 use tempfile::TempDir;
 
+use super::environment::variable;
+
 /// Which of the two databases a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Database {
@@ -28,7 +30,7 @@ impl TestDatabase {
     pub(crate) async fn create(kind: Database) -> Self {
         match kind {
             Database::Sqlite => Self::sqlite(),
-            Database::Postgres => Self::postgres().await,
+            Database::Postgres => Self::on_server(&variable("SHOPGRANT_TEST_DATABASE_URL")).await,
         }
     }
 
@@ -41,26 +43,20 @@ impl TestDatabase {
         }
     }
 
-    async fn postgres() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "where the server is depends on the machine that runs the tests"
-        )]
-        let server = std::env::var("SHOPGRANT_TEST_DATABASE_URL");
-        let Ok(server) = server else {
-            panic!(
-                "SHOPGRANT_TEST_DATABASE_URL is not set: run `tests/run`, or `eval \"$(tests/services up)\"`"
-            );
-        };
+    /// On the PostgreSQL with this URL.
+    pub(crate) async fn on_server(server: &str) -> Self {
         // A new `RandomState` has new keys, so that runs on a server that stays never meet.
         let name = format!("it_{:016x}", RandomState::new().build_hasher().finish());
         // A schema is a database for all that the product sees, and is made and dropped without the
         // checkpoint that a database costs.
-        on_server(&server, format!("CREATE SCHEMA {name}")).await;
+        change_server(server, format!("CREATE SCHEMA {name}")).await;
         let joint = if server.contains('?') { '&' } else { '?' };
         Self {
             url: format!("{server}{joint}options=-csearch_path%3D{name}"),
-            place: Place::Server { url: server, name },
+            place: Place::Server {
+                url: server.to_owned(),
+                name,
+            },
         }
     }
 
@@ -85,17 +81,33 @@ impl TestDatabase {
         }
     }
 
+    /// The number that a query finds behind everybody's back.
+    pub(crate) async fn number(&self, sql: impl Into<String>) -> i64 {
+        let sql = AssertSqlSafe(sql.into());
+        match self.place {
+            Place::File(_) => {
+                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await
+            }
+            Place::Server { .. } => {
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await
+            }
+        }
+        .expect("a query for one number")
+    }
+
     pub(crate) async fn delete(self) {
         match self.place {
             Place::File(directory) => directory.close().expect("nothing keeps the files"),
             Place::Server { url, name } => {
-                on_server(&url, format!("DROP SCHEMA {name} CASCADE")).await;
+                change_server(&url, format!("DROP SCHEMA {name} CASCADE")).await;
             }
         }
     }
 }
 
-async fn on_server(url: &str, sql: String) {
+async fn change_server(url: &str, sql: String) {
     let mut connection = PgConnection::connect(url)
         .await
         .expect("the server of SHOPGRANT_TEST_DATABASE_URL answers");

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{PATIENCE, webhook_signature};
+use super::{PATIENCE, let_pass, webhook_signature};
 
 /// What was posted, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ impl Reply {
 struct State {
     received: VecDeque<Webhook>,
     replies: HashMap<String, VecDeque<Reply>>,
+    /// How long every answer takes.
+    pause: Duration,
 }
 
 /// Answers 204, unless it was told to answer something else.
@@ -112,6 +115,11 @@ impl Receiver {
             .extend(replies);
     }
 
+    /// From now on every answer takes so long.
+    pub(crate) fn take_time(&self, pause: Duration) {
+        self.shared.0.lock().unwrap().pause = pause;
+    }
+
     /// Everything that came since this was last asked, oldest first.
     pub(crate) fn take(&self) -> Vec<Webhook> {
         self.shared.0.lock().unwrap().received.drain(..).collect()
@@ -126,6 +134,11 @@ impl Receiver {
 
     /// The next webhook, when it comes.
     pub(crate) async fn next(&self) -> Webhook {
+        self.try_next(PATIENCE).await.expect("no webhook came")
+    }
+
+    /// The next webhook, if it comes within this time.
+    pub(crate) async fn try_next(&self, within: Duration) -> Option<Webhook> {
         let (state, arrived) = &*self.shared;
         let waiting = async {
             loop {
@@ -137,7 +150,7 @@ impl Receiver {
                 arrival.await;
             }
         };
-        timeout(PATIENCE, waiting).await.expect("no webhook came")
+        timeout(within, waiting).await.ok()
     }
 }
 
@@ -165,16 +178,19 @@ async fn take_one(mut stream: TcpStream, shared: Arc<(Mutex<State>, Notify)>) {
         body,
     };
     let (state, arrived) = &*shared;
-    let reply = {
+    let (reply, pause) = {
         let mut state = state.lock().unwrap();
         let scripted = state
             .replies
             .get_mut(&webhook.path)
             .and_then(VecDeque::pop_front);
         state.received.push_back(webhook);
-        scripted.unwrap_or(Reply::status(204))
+        (scripted.unwrap_or(Reply::status(204)), state.pause)
     };
     arrived.notify_waiters();
+    if !pause.is_zero() {
+        let_pass(pause).await;
+    }
     let (status, header) = match reply {
         Reply::Answer { status, header } => (status, header),
         Reply::Never => return std::future::pending().await,

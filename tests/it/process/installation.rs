@@ -10,17 +10,10 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::institution::ORIGIN;
-use super::{Institution, Seller, Serve, Settings, VirtualHost};
+use super::{Address, Institution, Seller, Serve, Settings, VirtualHost};
 use crate::harness::{
-    Database, GENSTORE, PATIENCE, PlatformCase, Receiver, SHOPLINE, TestDatabase,
+    Bus, Database, GENSTORE, PATIENCE, PlatformCase, Receiver, SHOPLINE, TestDatabase,
 };
-
-/// How events travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bus {
-    InProcess,
-    RabbitMq,
-}
 
 /// A database with a schema, platforms with our apps, and a receiver of webhooks; no `serve` runs yet.
 pub(crate) struct Installation {
@@ -38,15 +31,22 @@ pub(crate) struct Installation {
 
 impl Installation {
     pub(crate) async fn new(database: Database, bus: Bus) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let database = TestDatabase::create(database).await;
         let virtual_host = match bus {
             Bus::InProcess => None,
             Bus::RabbitMq => Some(VirtualHost::create().await),
         };
+        let amqp_url = virtual_host.as_ref().map(|host| host.url.as_str());
+        let mut installation = Self::on(TestDatabase::create(database).await, amqp_url).await;
+        installation.virtual_host = virtual_host;
+        installation
+    }
+
+    /// On a database, and on a RabbitMQ that has nobody else's events, if there is one.
+    pub(crate) async fn on(database: TestDatabase, amqp_url: Option<&str>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::new(directory.path(), &database.url);
-        if let Some(host) = &virtual_host {
-            settings = settings.with("amqp_url", &host.url);
+        if let Some(url) = amqp_url {
+            settings = settings.with("amqp_url", url);
         }
         settings.run(&["migrate"]).await.succeeded();
 
@@ -66,7 +66,7 @@ impl Installation {
             seller: Seller {
                 http: http_client(),
             },
-            virtual_host,
+            virtual_host: None,
             database,
             directory,
             platforms_handle,
@@ -79,6 +79,11 @@ impl Installation {
 
     /// Registers our app with the platform, and the platform with the broker.
     async fn configure(&self, case: &PlatformCase) {
+        self.configure_at(case, self.platforms).await;
+    }
+
+    /// The same with the platform at another address, as behind a door.
+    pub(crate) async fn configure_at(&self, case: &PlatformCase, address: SocketAddr) {
         let secret = self.directory.path().join(format!("{}.secret", case.code));
         std::fs::write(&secret, case.secret).unwrap();
         let app = self
@@ -94,7 +99,7 @@ impl Installation {
                 "--scopes",
                 "read_orders,read_products",
                 "--host",
-                &case.host(self.platforms),
+                &case.host(address),
                 "--json",
             ])
             .await;
@@ -107,7 +112,7 @@ impl Installation {
     }
 
     /// An institution that the operator made, with a token.
-    pub(crate) async fn institution(&self, serve: &Serve, name: &str) -> Institution {
+    pub(crate) async fn institution(&self, serve: &Address, name: &str) -> Institution {
         let arguments = [
             "institution",
             "create",

@@ -7,7 +7,7 @@ use broker::{Clock, SystemClock};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::Serve;
+use super::Address;
 use super::settings::PUBLIC_URL;
 use crate::harness::{Answer, Signing};
 
@@ -62,14 +62,14 @@ impl Institution {
         }
     }
 
-    pub(crate) async fn renew_token(&mut self, serve: &Serve) {
+    pub(crate) async fn renew_token(&mut self, serve: &Address) {
         let answer = self.ask_token(serve, &self.secret).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let (_, body) = answer.whole();
         self.token = text(&body, "access_token");
     }
 
-    pub(crate) async fn ask_token(&self, serve: &Serve, secret: &str) -> Answer {
+    pub(crate) async fn ask_token(&self, serve: &Address, secret: &str) -> Answer {
         let fields = json!({"app_id": self.app_id, "app_secret": secret, "grant_type": "client_credentials"});
         let headers = [("content-type".to_owned(), "application/json".to_owned())];
         self.post(serve, "/v1/token/get", headers, fields.to_string())
@@ -77,13 +77,13 @@ impl Institution {
     }
 
     /// A call to `/v1/…`, answered whole.
-    pub(crate) async fn answer(&self, serve: &Serve, call: &str, fields: &Value) -> Answer {
+    pub(crate) async fn answer(&self, serve: &Address, call: &str, fields: &Value) -> Answer {
         self.send(serve, &self.signing(call, fields.to_string()))
             .await
     }
 
     /// A call that must do what it says, and its data.
-    pub(crate) async fn data(&self, serve: &Serve, call: &str, fields: &Value) -> Value {
+    pub(crate) async fn data(&self, serve: &Address, call: &str, fields: &Value) -> Value {
         self.answer(serve, call, fields).await.data()
     }
 
@@ -109,7 +109,7 @@ impl Institution {
         }
     }
 
-    pub(crate) async fn send(&self, serve: &Serve, signing: &Signing) -> Answer {
+    pub(crate) async fn send(&self, serve: &Address, signing: &Signing) -> Answer {
         let headers = signing
             .headers()
             .into_iter()
@@ -118,21 +118,42 @@ impl Institution {
             .await
     }
 
+    /// A signed call, and its answer if the broker lives to give it.
+    pub(crate) async fn try_send(&self, serve: &Address, signing: &Signing) -> Option<Answer> {
+        let headers = signing.headers();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.try_post(serve, &signing.path, headers, signing.body.clone())
+            .await
+    }
+
     pub(crate) async fn post(
         &self,
-        serve: &Serve,
+        serve: &Address,
         path: &str,
         headers: impl IntoIterator<Item = (String, String)>,
         body: impl Into<reqwest::Body>,
     ) -> Answer {
+        let answer = self.try_post(serve, path, headers, body).await;
+        answer.expect("an answer")
+    }
+
+    async fn try_post(
+        &self,
+        serve: &Address,
+        path: &str,
+        headers: impl IntoIterator<Item = (String, String)>,
+        body: impl Into<reqwest::Body>,
+    ) -> Option<Answer> {
         let mut request = self.http.post(serve.url(path)).body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        Answer::of(request.send().await.unwrap()).await
+        Answer::try_of(request.send().await.ok()?).await
     }
 
-    pub(crate) async fn client(&self, serve: &Serve, partner_user_id: &str) -> String {
+    pub(crate) async fn client(&self, serve: &Address, partner_user_id: &str) -> String {
         let fields = json!({"partner_user_id": partner_user_id});
         let data = self.data(serve, "client/register", &fields).await;
         text(&data, "client_id")
@@ -140,7 +161,7 @@ impl Institution {
 
     pub(crate) async fn store(
         &self,
-        serve: &Serve,
+        serve: &Address,
         client_id: &str,
         platform: &str,
         store_url: &str,
@@ -160,14 +181,14 @@ impl Institution {
     }
 
     /// Asks for the authorization of a store by URL, and returns the link.
-    pub(crate) async fn link(&self, serve: &Serve, store: &Store) -> String {
+    pub(crate) async fn link(&self, serve: &Address, store: &Store) -> String {
         let fields = store.with(json!({"auth_type": "URL", "redirect_url": REDIRECT}));
         let data = self.data(serve, "store/auth", &fields).await;
         text(&data, "auth_url")
     }
 
     /// The store as soon as its sequence is above `after`.
-    pub(crate) async fn query_after(&self, serve: &Serve, store: &Store, after: i64) -> Value {
+    pub(crate) async fn query_after(&self, serve: &Address, store: &Store, after: i64) -> Value {
         let fields = store.with(json!({"wait_seconds": WAIT_SECONDS, "after_sequence": after}));
         let snapshot = self.data(serve, "store/query", &fields).await;
         assert!(
@@ -178,7 +199,7 @@ impl Institution {
     }
 
     /// Every event of the feed, by the bytes in which it is written there, as soon as there are `count`.
-    pub(crate) async fn events(&self, serve: &Serve, count: usize) -> Vec<String> {
+    pub(crate) async fn events(&self, serve: &Address, count: usize) -> Vec<String> {
         let mut events: Vec<String> = Vec::new();
         let mut fields = json!({"limit": 100, "wait_seconds": WAIT_SECONDS});
         while events.len() < count {
@@ -187,7 +208,12 @@ impl Institution {
             let page: HashMap<&str, &RawValue> = serde_json::from_str(&answer.text).unwrap();
             let page: HashMap<&str, &RawValue> = serde_json::from_str(page["data"].get()).unwrap();
             let new: Vec<&RawValue> = serde_json::from_str(page["events"].get()).unwrap();
-            assert!(!new.is_empty(), "the feed ends after {events:#?}");
+            assert!(
+                !new.is_empty(),
+                "the feed ends after {} events of {count}, with {:?}",
+                events.len(),
+                events.last()
+            );
             events.extend(new.into_iter().map(|event| event.get().to_owned()));
             fields["after"] = serde_json::from_str(page["next_cursor"].get()).unwrap();
         }
@@ -195,7 +221,7 @@ impl Institution {
     }
 
     /// A new webhook endpoint.
-    pub(crate) async fn endpoint(&self, serve: &Serve, url: &str) -> Endpoint {
+    pub(crate) async fn endpoint(&self, serve: &Address, url: &str) -> Endpoint {
         let data = self
             .data(serve, "webhook/create", &json!({"url": url}))
             .await;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Running;
 
@@ -37,6 +37,16 @@ pub(crate) async fn ask(command: Command, question: &Value) -> Value {
         .await
         .succeeded();
     serde_json::from_str(&answer).unwrap_or_else(|_| panic!("no JSON: {answer}"))
+}
+
+/// A client of RabbitMQ that is not ours, with a queue of its own; it prints every message that comes from
+/// now on with such a routing key.
+pub(crate) async fn consumer(amqp_url: &str, routing_key: &str) -> Running {
+    let job =
+        json!({"amqp_url": amqp_url, "exchange": "shopgrant.events", "routing_key": routing_key});
+    let consumer = Running::start(python("consume.py"), format!("{job}\n"));
+    assert_eq!(consumer.line(0).await, "bound");
+    consumer
 }
 
 fn tests() -> PathBuf {

@@ -13,6 +13,9 @@ use tokio::time::timeout;
 /// No process is waited for longer than this.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How many bytes of each output a failure shows.
+const SHOWN: usize = 8_000;
+
 /// A process that was started; it is killed when this is dropped.
 pub(crate) struct Running {
     /// Never another process, as a number could be that is used again.
@@ -125,6 +128,12 @@ impl Running {
         finished
     }
 
+    /// Ends the process without a chance to do anything more.
+    pub(crate) async fn kill(self) {
+        self.signal(Signal::KILL);
+        self.end().await;
+    }
+
     fn signal(&self, signal: Signal) {
         // A process that is gone needs no signal.
         pidfd_send_signal(&self.process, signal).ok();
@@ -150,10 +159,14 @@ impl Running {
         }
     }
 
+    /// The ends of what it said.
     fn so_far(&self) -> String {
         let output = self.output.borrow();
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        format!("{stdout}\n{}", String::from_utf8_lossy(&output.stderr))
+        let end = |bytes: &[u8]| {
+            let start = bytes.len().saturating_sub(SHOWN);
+            String::from_utf8_lossy(&bytes[start..]).into_owned()
+        };
+        format!("{}\n{}", end(&output.stdout), end(&output.stderr))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A seller with a browser, and the proxy between that browser and the broker.
 
-use super::Serve;
+use super::Address;
 use super::settings::PUBLIC_URL;
 use crate::harness::{Answer, Decision};
 
@@ -10,7 +10,7 @@ pub(crate) const CALLBACKS: &str = "https://auth.example/v1/auth/";
 /// Somebody with a browser that follows no redirect by itself.
 #[derive(Clone)]
 pub(crate) struct Seller {
-    pub(super) http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 impl Seller {
@@ -36,16 +36,16 @@ impl Seller {
     }
 
     /// What a callback shows.
-    pub(crate) async fn open(&self, serve: &Serve, callback: &str) -> Answer {
+    pub(crate) async fn open(&self, serve: &Address, callback: &str) -> Answer {
         self.try_open(serve, callback).await.expect("an answer")
     }
 
     /// What a callback shows, if the broker lives to answer.
-    pub(crate) async fn try_open(&self, serve: &Serve, callback: &str) -> Option<Answer> {
+    pub(crate) async fn try_open(&self, serve: &Address, callback: &str) -> Option<Answer> {
         let path = callback
             .strip_prefix(PUBLIC_URL)
             .expect("an address of the broker");
         let response = self.http.get(serve.url(path)).send().await.ok()?;
-        Some(Answer::of(response).await)
+        Answer::try_of(response).await
     }
 }

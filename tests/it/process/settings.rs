@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::running::Output;
 use super::{Finished, Running};
 
 /// Where the world believes that the broker is. The tests stand where a proxy would, so that a process can
@@ -46,6 +48,16 @@ impl Settings {
     pub(crate) fn with(self, key: &str, value: &str) -> Self {
         let name = format!("SHOPGRANT__{}", key.to_uppercase().replace('.', "__"));
         self.with_variable(&name, value)
+    }
+
+    /// With nobody's limit in the way of many calls.
+    pub(crate) fn unlimited(mut self) -> Self {
+        for limit in ["per_institution", "per_address"] {
+            for number in ["per_second", "burst"] {
+                self = self.with(&format!("rate_limit.{limit}.{number}"), "1000000");
+            }
+        }
+        self
     }
 
     pub(crate) fn without(mut self, key: &str) -> Self {
@@ -91,30 +103,46 @@ impl Settings {
     /// Starts `serve`, and returns when it listens.
     pub(crate) async fn serve(&self) -> Serve {
         let process = self.start(&["serve"]);
-        let address = process
-            .says("where it listens", |output| {
-                let log = String::from_utf8_lossy(&output.stderr);
-                let (_, behind) = log.split_once("listening on http://")?;
-                let end = behind.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')?;
-                behind[..end].parse().ok()
-            })
-            .await;
+        let address = process.says("where it listens", listening).await;
         Serve { process, address }
     }
 }
 
-/// A `serve` that listens.
+fn listening(output: &Output) -> Option<Address> {
+    let log = String::from_utf8_lossy(&output.stderr);
+    let (_, behind) = log.split_once("listening on http://")?;
+    let end = behind.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')?;
+    let socket = behind[..end].parse().ok()?;
+    Some(Address { socket })
+}
+
+/// Where a process of the broker really is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    socket: SocketAddr,
+}
+
+impl Address {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.socket)
+    }
+}
+
+/// A `serve` that listens; for whoever calls it, it is its address.
 pub(crate) struct Serve {
     pub(crate) process: Running,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
+}
+
+impl Deref for Serve {
+    type Target = Address;
+
+    fn deref(&self) -> &Address {
+        &self.address
+    }
 }
 
 impl Serve {
-    /// Where a path of the broker really is.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
     /// Asks it to end, and expects that it does so in good order.
     pub(crate) async fn stop(self) -> Finished {
         self.process.stop().await

@@ -6,6 +6,7 @@ use std::process::Command;
 use url::Url;
 
 use super::Running;
+use crate::harness::variable;
 
 /// A virtual host that nobody else has.
 pub(crate) struct VirtualHost {
@@ -32,21 +33,12 @@ impl VirtualHost {
     }
 }
 
-async fn control(arguments: &str) {
+/// Runs `rabbitmqctl` against the RabbitMQ of the tests.
+pub(crate) async fn control(arguments: &str) {
     let mut command = Command::new("sh");
     command.args([
         "-c",
         &format!("{} {arguments}", variable("SHOPGRANT_TEST_RABBITMQCTL")),
     ]);
     Running::start(command, "").finish().await.succeeded();
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the server is depends on the machine that runs the tests"
-)]
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run `tests/run`, or `eval \"$(tests/services up)\"`")
-    })
 }

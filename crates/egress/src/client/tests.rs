@@ -75,6 +75,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
 
 fn get(url: Url) -> Request {
     Request {
+        purpose: Purpose::Webhook,
         method: Method::GET,
         url,
         headers: HeaderMap::new(),
@@ -87,6 +88,7 @@ fn get(url: Url) -> Request {
 
 fn post(url: Url, body: &'static str) -> Request {
     Request {
+        purpose: Purpose::Webhook,
         method: Method::POST,
         body: Bytes::from_static(body.as_bytes()),
         ..get(url)

@@ -1,17 +1,15 @@
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use lapin::{
-    Channel, Connection, ConnectionProperties, ErrorKind,
-    protocol::{AMQPErrorKind, AMQPSoftError},
-    tcp::{AMQPUriTcpExt, TLSConfig},
-    types::ShortString,
-    uri::AMQPUri,
+use lapin::{Channel, Connection, ConnectionProperties, types::ShortString, uri::AMQPUri};
+use rustls::pki_types::CertificateDer;
+
+use super::{
+    dial::dial,
+    failure::{BrokerError, Failure},
+    topology::{self, Names},
 };
 
-use super::topology::{self, Names};
-
-/// How long an address may take to answer, and the whole opening after it.
-const DIAL_WITHIN: Duration = Duration::from_secs(5);
+/// How long the whole opening may take, the dialling included.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 /// Unless the URL says otherwise; the broker's own proposal of a minute is long for a consumer
 /// whose peer has silently gone away.
@@ -20,13 +18,22 @@ const HEARTBEAT_SECS: u16 = 10;
 /// Where the broker is and what is ours there.
 pub(super) struct Broker {
     uri: AMQPUri,
+    authorities: Vec<CertificateDer<'static>>,
     pub(super) names: Names,
 }
 
 impl Broker {
-    pub(super) fn new(mut uri: AMQPUri, names: Names) -> Broker {
+    pub(super) fn new(
+        mut uri: AMQPUri,
+        authorities: Vec<CertificateDer<'static>>,
+        names: Names,
+    ) -> Broker {
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECS);
-        Broker { uri, names }
+        Broker {
+            uri,
+            authorities,
+            names,
+        }
     }
 
     /// A fresh connection with one channel, on which everything of ours is declared.
@@ -43,23 +50,11 @@ impl Broker {
     async fn try_open(&self, purpose: &str) -> Result<Link, Failure> {
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("shopgrant {purpose}").into());
-        let connection = Connection::connector(
-            self.uri.clone(),
-            lapin::runtime::default_runtime()?,
-            // lapin dials on a thread of its own, which would go on for minutes towards an address
-            // that swallows packets, long after we have given up.
-            async |uri, runtime| {
-                let dial = uri.connect_with_config_async(TLSConfig::default(), &runtime);
-                match tokio::time::timeout(DIAL_WITHIN, dial).await {
-                    Ok(stream) => Ok(stream?),
-                    Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-                }
-            },
-            properties,
-        )
-        .await?;
+        let dialling = dial(self.uri.clone(), self.authorities.clone(), properties);
+        let (connection, call) = dialling.await.map_err(Failure::of_opening)?;
         let channel = connection.create_channel().await?;
         topology::declare(&channel, &self.names).await?;
+        call.keep();
         Ok(Link {
             connection,
             channel,
@@ -82,42 +77,10 @@ impl Link {
     pub(super) fn is_blocked(&self) -> bool {
         self.connection.status().connected() && self.connection.status().blocked()
     }
-}
 
-/// Why the broker cannot be used at the moment; the text is for a log and holds no secret.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct BrokerError(#[from] Failure);
-
-#[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("RabbitMQ: {0}")]
-    Protocol(#[from] lapin::Error),
-    #[error(
-        "RabbitMQ has `{name}` in another shape than this version needs; delete it there, or \
-         choose another prefix: {source}"
-    )]
-    OtherShape {
-        name: ShortString,
-        source: lapin::Error,
-    },
-    #[error("RabbitMQ did not answer in time")]
-    TimedOut,
-    #[error("RabbitMQ ended the consumption, as when its queue is deleted")]
-    Cancelled,
-}
-
-impl Failure {
-    pub(super) fn of_declaration(name: &ShortString, source: lapin::Error) -> Failure {
-        let ErrorKind::ProtocolError(error) = source.kind() else {
-            return Failure::Protocol(source);
-        };
-        if error.kind() != &AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) {
-            return Failure::Protocol(source);
-        }
-        Failure::OtherShape {
-            name: name.clone(),
-            source,
-        }
+    /// Says goodbye, so that the broker logs no broken connection and has taken back at once what
+    /// was not acknowledged.
+    pub(super) async fn close(&self, why: &'static str) -> Result<(), lapin::Error> {
+        self.connection.close(200, ShortString::from(why)).await
     }
 }

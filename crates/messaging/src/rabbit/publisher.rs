@@ -1,10 +1,15 @@
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{poll_fn, ready},
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    task::Poll,
+    time::Duration,
+};
 
+use futures_util::future::BoxFuture;
 use lapin::{
-    Confirmation, PublisherConfirm,
-    message::BasicReturnMessage,
+    Confirmation, ConnectionStatus,
     options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::ShortString,
 };
 use tokio::{
     sync::Mutex,
@@ -13,10 +18,21 @@ use tokio::{
 
 use super::{
     backoff::Backoff,
-    connection::{Broker, BrokerError, Failure, Link},
+    confirms::{Answer, settle},
+    connection::{Broker, Link},
+    failure::{BrokerError, Failure},
     wire,
 };
-use crate::{Message, PublishError};
+use crate::{
+    Message, PublishError,
+    status::{Journal, PublisherState},
+};
+
+/// How many messages are on their way to the broker without its confirmation. It confirms many at
+/// a time, so that fewer would wait for nothing; more would only fill our memory and its own.
+const WINDOW: usize = 500;
+/// How long a broker may owe answers before its connection is given up.
+const SILENT_AT_MOST: Duration = Duration::from_mins(1);
 
 /// Publishes with confirms, one slice of messages after the other.
 ///
@@ -25,36 +41,68 @@ use crate::{Message, PublishError};
 pub(super) struct Publisher {
     broker: Arc<Broker>,
     confirm_within: Duration,
-    line: Mutex<Line>,
+    line: Mutex<Option<Line>>,
+    journal: Arc<Journal>,
+    seen: StdMutex<Seen>,
 }
 
-enum Line {
-    /// Not open, or given up because answers were missing: on a new connection nobody waits for
-    /// them, and the broker forgets what it had not yet confirmed on the old one.
-    Down,
-    /// Every answer to what was sent over it has been read.
-    Ready(Link),
-    /// The broker has stopped reading from it. Answers may be missing, so it is not used again,
-    /// but neither is it given up before the broker reads on: a new one would be blocked as well,
-    /// and as the broker would not notice that this one was closed, they would pile up there.
-    Blocked(Link),
+/// A connection to publish on.
+struct Line {
+    link: Link,
+    /// Answers that had not come when their time was up. The broker owes them still, and before it
+    /// has given them we send nothing new: it would be told the same events once in every round
+    /// and have them all in its queue in the end. Neither is the connection given up at once,
+    /// because a broker that owes answers on one will owe them on the next one, too; and one that
+    /// has stopped reading would not notice that we had left, so that they would pile up there.
+    unread: VecDeque<Awaited>,
+    silent_since: Option<Instant>,
+}
+
+/// The broker's answer to a message that is on its way.
+type Awaited = BoxFuture<'static, Result<Confirmation, lapin::Error>>;
+
+/// What [`Publisher::state`] tells without waiting for the line.
+#[derive(Default)]
+struct Seen {
+    connection: Option<ConnectionStatus>,
+    owes_answers: bool,
 }
 
 impl Publisher {
-    pub(super) fn new(broker: Arc<Broker>, confirm_within: Duration) -> Publisher {
+    pub(super) fn new(
+        broker: Arc<Broker>,
+        confirm_within: Duration,
+        journal: Arc<Journal>,
+    ) -> Publisher {
         Publisher {
             broker,
             confirm_within,
-            line: Mutex::new(Line::Down),
+            line: Mutex::new(None),
+            journal,
+            seen: StdMutex::default(),
         }
     }
 
-    /// Tries once to connect, so that a wrong address or password is in the log at the start and
-    /// not at the first event.
+    /// Tries once to connect, so that a wrong address or password is known at the start and not at
+    /// the first event.
     pub(super) async fn connect(&self) -> Result<(), BrokerError> {
-        let link = self.open().await?;
-        *self.line.lock().await = Line::Ready(link);
+        let line = self.open().await?;
+        *self.line.lock().await = Some(line);
         Ok(())
+    }
+
+    pub(super) fn state(&self) -> PublisherState {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &seen.connection {
+            Some(connection) if connection.connected() && connection.blocked() => {
+                PublisherState::Blocked
+            }
+            Some(connection) if connection.connected() && seen.owes_answers => {
+                PublisherState::Unanswered
+            }
+            Some(connection) if connection.connected() => PublisherState::Ready,
+            Some(_) | None => PublisherState::Disconnected,
+        }
     }
 
     pub(super) async fn publish(&self, messages: &[Message]) -> Vec<Result<(), PublishError>> {
@@ -62,43 +110,85 @@ impl Publisher {
             return Vec::new();
         }
         let deadline = Instant::now() + self.confirm_within;
-        let Ok(mut current) = timeout_at(deadline, self.line.lock()).await else {
-            return vec![Err(PublishError::TimedOut); messages.len()];
+        let results = match timeout_at(deadline, self.line.lock()).await {
+            Ok(mut current) => self.publish_on(&mut current, messages, deadline).await,
+            Err(_) => vec![Err(PublishError::TimedOut); messages.len()],
         };
-        // Taken out while it is in use: if this future is dropped half-way, so is the link, and with
-        // it the answers that nobody has read.
-        let link = match std::mem::replace(&mut *current, Line::Down) {
-            Line::Ready(link) | Line::Blocked(link) if link.is_blocked() => {
-                *current = Line::Blocked(link);
-                return vec![Err(PublishError::TimedOut); messages.len()];
-            }
-            Line::Ready(link) if link.is_open() => link,
-            Line::Ready(_) | Line::Blocked(_) | Line::Down => match self.reopen(deadline).await {
-                Ok(link) => link,
-                Err(error) => return vec![Err(error); messages.len()],
-            },
+        self.journal.note(&results);
+        results
+    }
+
+    async fn publish_on(
+        &self,
+        current: &mut Option<Line>,
+        messages: &[Message],
+        deadline: Instant,
+    ) -> Vec<Result<(), PublishError>> {
+        let mut line = match self.ready(current, deadline).await {
+            Ok(line) => line,
+            Err(error) => return vec![Err(error); messages.len()],
         };
-        let confirms = send(&link, &self.broker.names.events, messages, deadline).await;
-        let answers = read_answers(confirms, deadline).await;
+        let answers = line.send(&self.broker, messages, deadline).await;
         let results = settle(messages, &answers);
-        // After something unroutable as well we open anew, for that declares the queue again.
-        let is_settled = answers.iter().all(Answer::is_final)
-            && !answers.iter().any(|answer| answer.returned().is_some());
-        if is_settled {
-            *current = Line::Ready(link);
-        } else if link.is_blocked() {
-            *current = Line::Blocked(link);
+        let is_complete = answers.iter().all(Answer::is_final);
+        let is_astray = answers.iter().any(|answer| answer.returned().is_some());
+        // After something unroutable we open anew, for that declares the queue again.
+        if !(is_complete && is_astray) {
+            self.put_back(current, line);
         }
         results
     }
 
+    /// A line on which every answer has been read; the current one if it can be.
+    ///
+    /// It is taken out while it is in use: if the publication is dropped half-way, so is the line,
+    /// and with it the answers that nobody has read.
+    async fn ready(
+        &self,
+        current: &mut Option<Line>,
+        deadline: Instant,
+    ) -> Result<Line, PublishError> {
+        let Some(mut line) = current.take().filter(|line| line.link.is_open()) else {
+            return self.reopen(deadline).await;
+        };
+        if line.link.is_blocked() {
+            self.put_back(current, line);
+            return Err(PublishError::TimedOut);
+        }
+        match line.catch_up(deadline).await {
+            Ok(()) => {
+                self.see(&line);
+                Ok(line)
+            }
+            Err(PublishError::TimedOut) => {
+                self.put_back(current, line);
+                Err(PublishError::TimedOut)
+            }
+            // The connection ended, or something was unroutable.
+            Err(_) => self.reopen(deadline).await,
+        }
+    }
+
+    /// Keeps a line that cannot be used now, if it may become usable.
+    fn put_back(&self, current: &mut Option<Line>, line: Line) {
+        self.see(&line);
+        let is_silent = line
+            .silent_since
+            .is_some_and(|since| since.elapsed() > SILENT_AT_MOST);
+        if line.link.is_blocked() || (line.link.is_open() && !is_silent) {
+            *current = Some(line);
+        } else if is_silent {
+            tracing::warn!("RabbitMQ leaves publications unanswered, connecting anew");
+        }
+    }
+
     /// Goes on trying until the deadline, so that a broker that is away for a moment costs the
     /// caller a moment and not a failed round.
-    async fn reopen(&self, deadline: Instant) -> Result<Link, PublishError> {
+    async fn reopen(&self, deadline: Instant) -> Result<Line, PublishError> {
         let mut backoff = Backoff::new();
         loop {
             let error = match timeout_at(deadline, self.open()).await {
-                Ok(Ok(link)) => return Ok(link),
+                Ok(Ok(line)) => return Ok(line),
                 Ok(Err(error)) => error,
                 Err(_) => return Err(PublishError::TimedOut),
             };
@@ -111,228 +201,121 @@ impl Publisher {
         }
     }
 
-    async fn open(&self) -> Result<Link, BrokerError> {
+    async fn open(&self) -> Result<Line, BrokerError> {
         let link = self.broker.open("publisher").await?;
         link.channel
             .confirm_select(ConfirmSelectOptions::default())
             .await
             .map_err(Failure::Protocol)?;
-        Ok(link)
-    }
-}
-
-/// Sends all before anything is awaited from the broker, which confirms many at a time.
-async fn send(
-    link: &Link,
-    exchange: &ShortString,
-    messages: &[Message],
-    deadline: Instant,
-) -> Vec<Result<PublisherConfirm, PublishError>> {
-    let mandatory = BasicPublishOptions {
-        mandatory: true,
-        ..BasicPublishOptions::default()
-    };
-    let mut confirms = Vec::with_capacity(messages.len());
-    for message in messages {
-        if Instant::now() >= deadline {
-            confirms.push(Err(PublishError::TimedOut));
-            continue;
-        }
-        let Some((routing_key, properties)) = wire::envelope(message) else {
-            confirms.push(Err(PublishError::Refused));
-            continue;
+        let opened = Line {
+            link,
+            unread: VecDeque::new(),
+            silent_since: None,
         };
-        let sending = link.channel.basic_publish(
-            exchange.clone(),
-            routing_key,
-            mandatory,
-            &message.body,
-            properties,
-        );
-        confirms.push(match timeout_at(deadline, sending).await {
-            Ok(Ok(confirm)) => Ok(confirm),
-            Ok(Err(error)) => Err(disconnected(error)),
-            Err(_) => Err(PublishError::TimedOut),
-        });
+        self.see(&opened);
+        Ok(opened)
     }
-    confirms
+
+    fn see(&self, line: &Line) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.connection = Some(line.link.connection.status().clone());
+        seen.owes_answers = line.silent_since.is_some();
+    }
 }
 
-async fn read_answers(
-    confirms: Vec<Result<PublisherConfirm, PublishError>>,
-    deadline: Instant,
-) -> Vec<Answer> {
-    let mut answers = Vec::with_capacity(confirms.len());
-    for confirm in confirms {
-        answers.push(match confirm {
-            Ok(confirm) => match timeout_at(deadline, confirm).await {
+impl Line {
+    /// Sends what fits into the window before anything is awaited from the broker, and the rest as
+    /// its answers come. One answer per message.
+    async fn send(
+        &mut self,
+        broker: &Broker,
+        messages: &[Message],
+        deadline: Instant,
+    ) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(messages.len());
+        let mut on_the_way = VecDeque::with_capacity(messages.len().min(WINDOW));
+        for message in messages {
+            if on_the_way.len() == WINDOW
+                && let Some(oldest) = on_the_way.pop_front()
+            {
+                answers.push(self.read(oldest, deadline).await);
+            }
+            on_the_way.push_back(send_one(&self.link, broker, message, deadline).await);
+        }
+        for sent in on_the_way {
+            answers.push(self.read(sent, deadline).await);
+        }
+        answers
+    }
+
+    async fn read(&mut self, sent: Result<Awaited, Answer>, deadline: Instant) -> Answer {
+        let answer = match sent {
+            Ok(mut awaited) => match timeout_at(deadline, &mut awaited).await {
                 Ok(Ok(confirmation)) => confirmation.into(),
                 Ok(Err(error)) => Answer::None(disconnected(error)),
-                Err(_) => Answer::None(PublishError::TimedOut),
+                Err(_) => {
+                    self.unread.push_back(awaited);
+                    Answer::None(PublishError::TimedOut)
+                }
             },
-            Err(PublishError::Refused) => Answer::NotSent,
-            Err(error) => Answer::None(error),
-        });
+            Err(answer) => answer,
+        };
+        self.note(&answer);
+        answer
     }
-    answers
+
+    fn note(&mut self, answer: &Answer) {
+        if answer.is_heard() {
+            self.silent_since = None;
+        } else if !answer.is_final() {
+            self.silent_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Reads the answers that are owed. Whom they were for has long been told that they had not
+    /// come.
+    async fn catch_up(&mut self, deadline: Instant) -> Result<(), PublishError> {
+        while let Some(awaited) = self.unread.pop_front() {
+            let answer = self.read(Ok(awaited), deadline).await;
+            if answer.returned().is_some() {
+                return Err(PublishError::Unroutable);
+            }
+            if let Answer::None(error) = answer {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn send_one(
+    link: &Link,
+    broker: &Broker,
+    message: &Message,
+    deadline: Instant,
+) -> Result<Awaited, Answer> {
+    if Instant::now() >= deadline {
+        return Err(Answer::None(PublishError::TimedOut));
+    }
+    let (routing_key, properties) = wire::envelope(message).ok_or(Answer::NotSent)?;
+    let (channel, exchange) = (link.channel.clone(), broker.names.events.clone());
+    let body = message.body.clone();
+    let mut answer: Awaited = Box::pin(async move {
+        let mandatory = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let sent = channel.basic_publish(exchange, routing_key, mandatory, &body, properties);
+        sent.await?.await
+    });
+    // The first poll hands the message to lapin, and so in our order. To wait here until it is
+    // written would cost a system call and two changes of threads for each message.
+    match poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+        Poll::Ready(result) => Ok(Box::pin(ready(result))),
+        Poll::Pending => Ok(answer),
+    }
 }
 
 fn disconnected(error: lapin::Error) -> PublishError {
     PublishError::Disconnected(Failure::Protocol(error).into())
-}
-
-/// What has come back for one message.
-enum Answer {
-    /// The broker has dealt with it. `returned` is the id of a message that it sent back as
-    /// unroutable, not necessarily this one.
-    Ack {
-        returned: Option<String>,
-    },
-    Nack {
-        returned: Option<String>,
-    },
-    /// It does not fit into the protocol.
-    NotSent,
-    None(PublishError),
-}
-
-impl Answer {
-    fn is_final(&self) -> bool {
-        match self {
-            Answer::Ack { .. } | Answer::Nack { .. } | Answer::NotSent => true,
-            Answer::None(_) => false,
-        }
-    }
-
-    fn returned(&self) -> Option<&str> {
-        match self {
-            Answer::Ack { returned } | Answer::Nack { returned } => returned.as_deref(),
-            Answer::NotSent | Answer::None(_) => None,
-        }
-    }
-}
-
-impl From<Confirmation> for Answer {
-    fn from(confirmation: Confirmation) -> Answer {
-        match confirmation {
-            Confirmation::Ack(returned) => Answer::Ack {
-                returned: returned.as_ref().map(id_of),
-            },
-            Confirmation::Nack(returned) => Answer::Nack {
-                returned: returned.as_ref().map(id_of),
-            },
-            // Only a channel without confirms says this, and ours has them.
-            Confirmation::NotRequested => Answer::None(PublishError::TimedOut),
-        }
-    }
-}
-
-fn id_of(returned: &BasicReturnMessage) -> String {
-    match returned.delivery.properties.message_id() {
-        Some(id) => id.to_string(),
-        None => String::new(),
-    }
-}
-
-/// One result per message.
-///
-/// lapin hands a returned message to whichever confirm comes next, and the broker confirms many at
-/// a time and in any order, so the return of one message can hang on the `Ack` of another. Taken
-/// literally that would report the unroutable message as accepted, and it would be lost. What is
-/// certain is this: once every answer has been read, every return has been too, and each carries
-/// the id of its message. If answers are missing, a return may be missing with them, so then no
-/// `Ack` of the slice counts; if there was no return at all, none was waiting either.
-fn settle(messages: &[Message], answers: &[Answer]) -> Vec<Result<(), PublishError>> {
-    let returned: HashSet<&str> = answers.iter().filter_map(Answer::returned).collect();
-    let is_complete = answers.iter().all(Answer::is_final);
-    let trust_acks = returned.is_empty() || is_complete;
-    messages
-        .iter()
-        .zip(answers)
-        .map(|(message, answer)| match answer {
-            Answer::Ack { .. } if returned.contains(message.id.as_str()) || !trust_acks => {
-                Err(PublishError::Unroutable)
-            }
-            Answer::Ack { .. } => Ok(()),
-            Answer::Nack { .. } | Answer::NotSent => Err(PublishError::Refused),
-            Answer::None(error) => Err(error.clone()),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn messages(ids: &[&str]) -> Vec<Message> {
-        ids.iter()
-            .map(|id| Message {
-                id: (*id).to_owned(),
-                routing_key: "app.store.auth.succeeded".to_owned(),
-                platform: None,
-                store_id: None,
-                body: bytes::Bytes::from_static(b"{}"),
-            })
-            .collect()
-    }
-
-    fn ack(returned: Option<&str>) -> Answer {
-        Answer::Ack {
-            returned: returned.map(str::to_owned),
-        }
-    }
-
-    fn check(ids: &[&str], answers: &[Answer], expected: &[&str]) {
-        let results: Vec<String> = settle(&messages(ids), answers)
-            .into_iter()
-            .map(|result| match result {
-                Ok(()) => "ok".to_owned(),
-                Err(error) => format!("{error:?}"),
-            })
-            .collect();
-        assert_eq!(results, expected);
-    }
-
-    #[test]
-    fn a_return_belongs_to_the_message_whose_id_it_carries() {
-        check(
-            &["a", "b", "c"],
-            &[ack(Some("c")), ack(None), ack(None)],
-            &["ok", "ok", "Unroutable"],
-        );
-    }
-
-    #[test]
-    fn a_nack_is_a_refusal_and_may_carry_the_return_of_another() {
-        let nack = Answer::Nack {
-            returned: Some("b".to_owned()),
-        };
-        check(&["a", "b"], &[nack, ack(None)], &["Refused", "Unroutable"]);
-    }
-
-    #[test]
-    fn no_ack_counts_when_something_was_returned_and_answers_are_missing() {
-        check(
-            &["a", "b", "c"],
-            &[
-                ack(Some("c")),
-                ack(None),
-                Answer::None(PublishError::TimedOut),
-            ],
-            &["Unroutable", "Unroutable", "TimedOut"],
-        );
-    }
-
-    #[test]
-    fn acks_count_when_answers_are_missing_and_nothing_was_returned() {
-        check(
-            &["a", "b", "c"],
-            &[
-                ack(None),
-                Answer::None(PublishError::TimedOut),
-                Answer::NotSent,
-            ],
-            &["ok", "TimedOut", "Refused"],
-        );
-    }
 }

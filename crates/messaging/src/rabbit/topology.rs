@@ -1,10 +1,13 @@
 use lapin::{
     Channel, ExchangeKind,
-    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    options::{
+        ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+        QueueDeclareOptions,
+    },
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::connection::Failure;
+use super::failure::Failure;
 
 /// How often a message is delivered before the broker parks it, should consumers die on it.
 /// Version 4 has this limit by default, older ones have none
@@ -19,6 +22,7 @@ pub(super) struct Names {
     pub(super) webhooks: ShortString,
     /// Exchange and queue of what could not be handled.
     pub(super) dead: ShortString,
+    institution: String,
 }
 
 impl Names {
@@ -28,7 +32,13 @@ impl Names {
             events: format!("{prefix}shopgrant.events").into(),
             webhooks: format!("{prefix}shopgrant.webhooks").into(),
             dead: format!("{prefix}shopgrant.dead").into(),
+            institution: format!("{prefix}shopgrant.institution."),
         }
+    }
+
+    /// Topic exchange of one institution's events; nothing if AMQP has no room for its name.
+    fn of_institution(&self, app_id: &str) -> Option<ShortString> {
+        ShortString::try_new(format!("{}{app_id}", self.institution)).ok()
     }
 }
 
@@ -40,6 +50,46 @@ pub(super) async fn declare(channel: &Channel, names: &Names) -> Result<(), Fail
     bind(channel, &names.dead, &names.dead, "").await?;
     declare_queue(channel, &names.webhooks, webhooks_arguments(&names.dead)).await?;
     bind(channel, &names.webhooks, &names.events, "#").await
+}
+
+/// Declares the exchange from which one institution may read.
+pub(super) async fn grant(channel: &Channel, names: &Names, app_id: &str) -> Result<(), Failure> {
+    let exchange = names.of_institution(app_id).ok_or(Failure::NameTooLong)?;
+    let its_events =
+        ShortString::try_new(format!("{app_id}.#")).map_err(|_| Failure::NameTooLong)?;
+    declare_exchange(channel, &exchange, ExchangeKind::Topic).await?;
+    channel
+        .exchange_bind(
+            exchange.clone(),
+            names.events.clone(),
+            its_events,
+            ExchangeBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .map_err(|error| Failure::of_declaration(&exchange, error))
+}
+
+/// Deletes that exchange, and with it what was bound to it. There may be none.
+pub(super) async fn revoke(channel: &Channel, names: &Names, app_id: &str) -> Result<(), Failure> {
+    let exchange = names.of_institution(app_id).ok_or(Failure::NameTooLong)?;
+    channel
+        .exchange_delete(exchange.clone(), ExchangeDeleteOptions::default())
+        .await
+        .map_err(|error| Failure::of_declaration(&exchange, error))
+}
+
+/// How many messages are parked.
+pub(super) async fn count_parked(channel: &Channel, names: &Names) -> Result<u64, Failure> {
+    let only_ask = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let queue = channel
+        .queue_declare(names.dead.clone(), only_ask, FieldTable::default())
+        .await
+        .map_err(|error| Failure::of_declaration(&names.dead, error))?;
+    Ok(queue.message_count().into())
 }
 
 fn webhooks_arguments(dead: &ShortString) -> FieldTable {
@@ -112,6 +162,6 @@ async fn bind(
             QueueBindOptions::default(),
             FieldTable::default(),
         )
-        .await?;
-    Ok(())
+        .await
+        .map_err(|error| Failure::of_declaration(queue, error))
 }

@@ -2,10 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+mod batches;
 mod contract;
+mod control;
+mod encryption;
 mod in_process;
 mod outage;
+mod proxy;
 mod rabbit;
+mod silence;
+mod start;
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,13 +56,17 @@ fn consumer(
     verdict: impl Fn(&Message) -> Result<(), ConsumeError> + Send + Sync + 'static,
 ) -> (Consumer, UnboundedReceiver<Message>) {
     let (done, receiver) = unbounded_channel();
-    let consumer: Consumer = Arc::new(move |message| {
-        let result = verdict(&message);
-        if result.is_ok() {
-            // A test that has seen enough drops its receiver.
-            done.send(message).ok();
+    let consumer: Consumer = Arc::new(move |batch| {
+        let mut results = Vec::with_capacity(batch.len());
+        for message in batch {
+            let result = verdict(&message);
+            if result.is_ok() {
+                // A test that has seen enough drops its receiver.
+                done.send(message).ok();
+            }
+            results.push(result);
         }
-        Box::pin(async { result })
+        Box::pin(async { results })
     });
     (consumer, receiver)
 }
@@ -64,8 +74,10 @@ fn consumer(
 /// A consumer that never finishes, and the messages that were given to it.
 fn stuck_consumer() -> (Consumer, UnboundedReceiver<Message>) {
     let (given, receiver) = unbounded_channel();
-    let consumer: Consumer = Arc::new(move |message| {
-        given.send(message).ok();
+    let consumer: Consumer = Arc::new(move |batch| {
+        for message in batch {
+            given.send(message).ok();
+        }
         Box::pin(std::future::pending())
     });
     (consumer, receiver)

@@ -1,6 +1,6 @@
 use std::{cell::Cell, collections::HashSet, process::Command, time::Duration};
 
-use messaging::{EventBus, PublishError, RabbitBus, RabbitOptions};
+use messaging::{EventBus, PublishError, PublisherState, RabbitBus, RabbitOptions};
 
 use crate::{
     Consumption, consumer, message, messages, next,
@@ -92,6 +92,16 @@ async fn nothing_is_lost_when_the_broker_is_killed_and_started_again() {
 }
 
 #[tokio::test]
+async fn nothing_is_lost_when_the_broker_is_stopped_and_started_again() {
+    let _broker_is_ours = BROKER.write().await;
+    check_nothing_accepted_is_lost(async {
+        run("SHOPGRANT_TEST_RABBITMQ_NODE", "stop").await;
+        run("SHOPGRANT_TEST_RABBITMQ_NODE", "start").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_blocked_connection_times_out_and_recovers() {
     let _broker_is_ours = BROKER.write().await;
     let installation = Installation::new().await;
@@ -120,6 +130,7 @@ async fn a_blocked_connection_times_out_and_recovers() {
             ),
             "{results:?}"
         );
+        assert_eq!(bus.status().publisher, PublisherState::Blocked);
     }
     run(
         "SHOPGRANT_TEST_RABBITMQCTL",
@@ -128,6 +139,7 @@ async fn a_blocked_connection_times_out_and_recovers() {
     .await;
 
     soon("publishing to recover", relay(&bus, vec![message(4)])).await;
+    assert_eq!(bus.status().publisher, PublisherState::Ready);
     while next(&mut done).await != message(4) {}
     consumption.stop().await;
     installation.remove().await;

@@ -1,14 +1,15 @@
-//! One line in the log for each request.
+//! One line in the log for each request, and its part in what is measured.
 
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, web};
 use domain::AppId;
 use tracing::Instrument;
 
+use crate::machine::Machine;
 use crate::request_id::RequestId;
 
 /// Writes who called what, and how it went. What else is logged on the way carries the request's id. The
@@ -28,15 +29,21 @@ pub(super) async fn write<B: MessageBody>(
 
     let response = next.call(request).instrument(span).await?;
 
+    let duration = started.elapsed();
     let request = response.request();
     let route = request.match_pattern();
+    if let Some(machine) = request.app_data::<web::Data<Machine>>() {
+        machine
+            .measures()
+            .answered(&method, route.clone(), response.response(), duration);
+    }
     let extensions = request.extensions();
     let app_id = extensions.get::<AppId>();
     tracing::info!(
         %method,
         route = route.as_deref(),
         status = response.status().as_u16(),
-        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         institution.app_id = app_id.map(AppId::as_str),
         request.id = id,
         request.callers_id = callers_id,

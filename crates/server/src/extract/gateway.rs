@@ -11,6 +11,7 @@ use broker::{Authenticated, Broker};
 use bytes::Bytes;
 use domain::{Institution, InstitutionId};
 use ipnet::IpNet;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 use validator::Validate;
@@ -19,8 +20,9 @@ use super::{address, authorization, payload};
 use crate::api_error::ApiError;
 use crate::app::ServerOptions;
 use crate::body::{read_body, require_json};
+use crate::measure::{Limited, Measures};
 use crate::rate::{Now, RateLimit};
-use crate::signature::{self, SignatureError, SignedRequest};
+use crate::signature::{self, ReceivedSignature, SignatureError, SignedRequest};
 
 /// How long a body may take to arrive.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
@@ -33,6 +35,7 @@ pub(crate) struct Gateway {
     addresses: RateLimit<IpAddr>,
     trusted_proxies: Vec<IpNet>,
     max_body_bytes: usize,
+    measures: Measures,
 }
 
 /// A body as it came, declared as JSON.
@@ -54,7 +57,7 @@ pub(super) struct Admitted {
 }
 
 impl Gateway {
-    pub(crate) fn new(broker: Broker, options: ServerOptions) -> Self {
+    pub(crate) fn new(broker: Broker, options: ServerOptions, measures: Measures) -> Self {
         let clock = broker.clone();
         let now: Now = Arc::new(move || clock.now());
         let per_institution = options.rate.per_institution;
@@ -70,6 +73,7 @@ impl Gateway {
             addresses: RateLimit::new(per_address.per_second, per_address.burst, now),
             trusted_proxies: options.trusted_proxies,
             max_body_bytes: options.max_body_bytes,
+            measures,
         }
     }
 
@@ -122,26 +126,44 @@ impl Gateway {
             headers: request.headers(),
             body: &body.bytes,
         };
-        let received = signature::parse(&signed, institution.app_id.as_str())?;
-        if !signature::verify(&received, &secrets) {
-            return Err(SignatureError::Mismatch.into());
+        let mut checked = self.check_signature(&signed, &institution, &secrets);
+        if let Err(SignatureError::Mismatch) = checked {
+            let known = self.broker.authenticate_afresh(token).await?;
+            checked = self.check_signature(&signed, &known.institution, &known.secrets);
         }
-        received.check_window(self.broker.now())?;
+        let received = checked.inspect_err(|error| self.measures.signature_refused(error))?;
 
-        self.institutions
-            .check(&institution.id)
-            .map_err(ApiError::too_many_requests)?;
+        if let Err(wait) = self.institutions.check(&institution.id) {
+            self.measures.limited(Limited::Institution);
+            return Err(ApiError::too_many_requests(wait));
+        }
         Ok(Admitted {
             institution,
             nonce: received.nonce,
         })
     }
 
+    fn check_signature(
+        &self,
+        signed: &SignedRequest<'_>,
+        institution: &Institution,
+        secrets: &[SecretString],
+    ) -> Result<ReceivedSignature, SignatureError> {
+        let received = signature::parse(signed, institution.app_id.as_str())?;
+        if !signature::verify(&received, secrets) {
+            return Err(SignatureError::Mismatch);
+        }
+        received.check_window(self.broker.now())?;
+        Ok(received)
+    }
+
     /// Counts the request for its client's address, or tells how long to wait.
     pub(super) fn limit_address(&self, request: &HttpRequest) -> Result<(), Duration> {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let client = address::of_client(peer, request.headers(), &self.trusted_proxies);
-        self.addresses.check(&address::bucket(client))
+        self.addresses
+            .check(&address::bucket(client))
+            .inspect_err(|_| self.measures.limited(Limited::Address))
     }
 }
 

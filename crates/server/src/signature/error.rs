@@ -58,6 +58,35 @@ pub enum SignatureError {
     Expired,
 }
 
+impl SignatureError {
+    /// The kind of reason, for who counts refusals.
+    pub(crate) const fn class(&self) -> &'static str {
+        match self {
+            Self::QueryString => "query_string",
+            Self::NoHeader(_) | Self::NoLabel | Self::NoParameter(_) | Self::NotSent(_) => {
+                "missing"
+            }
+            Self::TooLong(_)
+            | Self::Malformed(_)
+            | Self::LabelTwice(_)
+            | Self::Ambiguous
+            | Self::NotAString(_)
+            | Self::NotATime(_)
+            | Self::NonceLength
+            | Self::NotAComponent
+            | Self::CoveredTwice(_)
+            | Self::ComponentParameters(_)
+            | Self::UnknownComponent(_)
+            | Self::NotAscii(_) => "malformed",
+            Self::OtherKeyid | Self::OtherAlgorithm => "other_key",
+            Self::NotCovered(_) | Self::PathNotCovered => "not_covered",
+            Self::NoSha256 | Self::DigestMismatch => "digest",
+            Self::Mismatch => "mismatch",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 impl From<SignatureError> for ApiError {
     fn from(error: SignatureError) -> Self {
         if error == SignatureError::Expired {

@@ -4,18 +4,21 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use broker::{CreateInstitution, Operator};
-use clap::{Args, Subcommand};
+use broker::{ChangeInstitution, CreateInstitution, Operator};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use domain::Institution;
+use domain::institution::BusAccess;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::command::{Failure, settings_of_short_command};
 use crate::{output, wiring};
 
-/// Create and list institutions, and replace their secrets
+/// Create, change and list institutions, and replace their secrets
 #[derive(Debug, Subcommand)]
 pub(crate) enum InstitutionCommand {
     Create(Create),
+    Set(Set),
     List(List),
     RotateSecret(RotateSecret),
 }
@@ -31,8 +34,46 @@ pub(crate) struct Create {
     /// An origin to which a seller's browser may be sent back; may be repeated
     #[arg(long = "redirect-origin", value_name = "ORIGIN")]
     redirect_origins: Vec<String>,
+    /// What the institution may do beside calling the API
+    #[arg(long, value_enum)]
+    allow: Option<Right>,
     #[arg(long)]
     json: bool,
+}
+
+/// Change an institution; what is not named stays as it is
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("change").multiple(true).required(true),
+    after_help = "\
+Examples:
+  shopgrant institution set app_… --name 'Example Pay' --json
+  shopgrant institution set app_… --redirect-origin https://pay.example.com
+  shopgrant institution set app_… --allow rabbitmq"
+)]
+pub(crate) struct Set {
+    app_id: String,
+    #[arg(long, group = "change")]
+    name: Option<String>,
+    /// An origin to which a seller's browser may be sent back; may be repeated, and replaces all that there
+    /// were
+    #[arg(long = "redirect-origin", value_name = "ORIGIN", group = "change")]
+    redirect_origins: Option<Vec<String>>,
+    /// What the institution may do from now on
+    #[arg(long, value_enum, group = "change")]
+    allow: Option<Right>,
+    /// What it may no longer do
+    #[arg(long, value_enum, group = "change", conflicts_with = "allow")]
+    deny: Option<Right>,
+    #[arg(long)]
+    json: bool,
+}
+
+/// What not every institution may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Right {
+    /// Read its own events from RabbitMQ, at an exchange of its own
+    Rabbitmq,
 }
 
 /// List the institutions
@@ -61,6 +102,7 @@ impl InstitutionCommand {
         let broker = wiring::operators_broker(&settings).await?;
         match self {
             Self::Create(command) => command.run(&broker).await?,
+            Self::Set(command) => command.run(&broker).await?,
             Self::List(command) => command.run(&broker).await?,
             Self::RotateSecret(command) => command.run(&broker).await?,
         }
@@ -73,6 +115,10 @@ impl Create {
         let command = CreateInstitution {
             name: self.name,
             redirect_origins: self.redirect_origins,
+            bus_access: match self.allow {
+                Some(Right::Rabbitmq) => BusAccess::Granted,
+                None => BusAccess::None,
+            },
         };
         let created = broker.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.as_str();
@@ -88,29 +134,66 @@ impl Create {
     }
 }
 
+impl Set {
+    async fn run(self, broker: &broker::Broker) -> Result<(), Failure> {
+        let command = ChangeInstitution {
+            name: self.name,
+            redirect_origins: self.redirect_origins,
+            bus_access: match (self.allow, self.deny) {
+                (Some(Right::Rabbitmq), _) => Some(BusAccess::Granted),
+                (None, Some(Right::Rabbitmq)) => Some(BusAccess::Revoked),
+                (None, None) => None,
+            },
+        };
+        let changed = broker
+            .change_institution(&Operator, &self.app_id, command)
+            .await?;
+        if self.json {
+            output::line(as_json(&changed))?;
+            return Ok(());
+        }
+        print(&changed)
+    }
+}
+
 impl List {
     async fn run(self, broker: &broker::Broker) -> Result<(), Failure> {
         let institutions = broker.list_institutions(&Operator).await?;
         if self.json {
-            let listed = institutions.iter().map(|institution| {
-                json!({
-                    "app_id": institution.app_id.as_str(),
-                    "name": institution.name,
-                    "redirect_origins": institution.redirect_origins,
-                    "created_at": institution.created_at,
-                })
-            });
-            output::line(listed.collect::<Value>())?;
+            output::line(institutions.iter().map(as_json).collect::<Value>())?;
             return Ok(());
         }
-        for institution in institutions {
-            let origins = institution.redirect_origins.join(" ");
-            output::line(format_args!(
-                "{}  {}  {origins}",
-                institution.app_id, institution.name
-            ))?;
-        }
-        Ok(())
+        institutions.iter().try_for_each(print)
+    }
+}
+
+fn as_json(institution: &Institution) -> Value {
+    json!({
+        "app_id": institution.app_id.as_str(),
+        "name": institution.name,
+        "redirect_origins": institution.redirect_origins,
+        "allow": rights(institution),
+        "created_at": institution.created_at,
+    })
+}
+
+/// One line: id, name, origins, and what it may do beside calling the API.
+fn print(institution: &Institution) -> Result<(), Failure> {
+    let mut parts = vec![institution.app_id.to_string(), institution.name.clone()];
+    parts.push(institution.redirect_origins.join(" "));
+    let rights = rights(institution);
+    if !rights.is_empty() {
+        parts.push(format!("may use {}", rights.join(", ")));
+    }
+    output::line(parts.join("  "))?;
+    Ok(())
+}
+
+/// As `--allow` spells them.
+fn rights(institution: &Institution) -> &'static [&'static str] {
+    match institution.bus_access {
+        BusAccess::Granted => &["rabbitmq"],
+        BusAccess::None | BusAccess::Revoked => &[],
     }
 }
 

@@ -15,8 +15,7 @@ pub(crate) struct Migrate {}
 
 pub(crate) async fn run(config: Option<&Path>) -> Result<ExitCode, Failure> {
     let settings = settings_of_short_command(config)?;
-    let storage = wiring::connect(&settings.database_url).await?;
-    storage.migrate().await?;
+    wiring::migrate(&settings).await?;
     output::line("The schema is up to date.")?;
     Ok(ExitCode::SUCCESS)
 }

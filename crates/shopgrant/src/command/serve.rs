@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use server::Duties;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::command::Failure;
@@ -25,15 +26,12 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self, config: Option<&Path>) -> Result<ExitCode, Failure> {
         let settings = Settings::load_as(self.role, config)?;
-        telemetry::start(settings.log.format, LevelFilter::INFO)?;
+        let traces = telemetry::start_with_traces(&settings, LevelFilter::INFO)?;
         let mut signals = EndSignals::catch()?;
 
         // Whoever starts the same address twice should learn so before the database is touched.
         let listener = listen(&settings)?;
-        let bound = match &listener {
-            Some(listener) => listener.local_addr()?,
-            None => settings.listen,
-        };
+        let bound = listener.local_addr()?;
         let public_url = settings.public_url(bound);
         let (broker, storage) = wiring::serving_broker(&settings, public_url.clone()).await?;
 
@@ -41,36 +39,40 @@ impl Serve {
         if settings.role.runs_workers() {
             process.work();
         }
-        if let Some(listener) = listener {
-            let options = wiring::server_options(&settings, public_url);
-            process.serve(Http { listener, options })?;
-            announce(&settings, &format!("listening on http://{bound}"));
-        } else {
-            announce(&settings, "working, without HTTP");
+        let mut options = wiring::server_options(&settings, public_url);
+        match settings.role {
+            Role::All => {
+                options.duties = Duties::Both;
+                process.serve(Http { listener, options })?;
+            }
+            Role::Api => process.serve(Http { listener, options })?,
+            Role::Worker => {
+                process.serve_machines(listener)?;
+                tracing::info!("working; HTTP is for supervisors and monitors alone");
+            }
         }
+        announce(&settings, &format!("listening on http://{bound}"));
 
-        tokio::select! {
+        let ended = tokio::select! {
             () = signals.recv() => {
                 tracing::info!("draining");
-                process.drain().await;
                 Ok(ExitCode::SUCCESS)
             }
             () = process.broken() => {
-                process.drain().await;
                 Err("a part of the process ended by itself; the log says why".into())
             }
-        }
+        };
+        process.drain().await;
+        traces.flush().await;
+        ended
     }
 }
 
-fn listen(settings: &Settings) -> Result<Option<TcpListener>, Failure> {
-    if !settings.role.serves_http() {
-        return Ok(None);
-    }
+fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
     let address = settings.listen;
     let listener = TcpListener::bind(address)
         .map_err(|error| format!("setting `listen`: {address} cannot be bound: {error}"))?;
-    Ok(Some(listener))
+    Ok(listener)
 }
 
 /// One line when everything is there, for people and for scripts that wait for it. Whatever the log's

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use broker::{Broker, Clock, CreateInstitution, Operator, SystemClock};
+use domain::institution::BusAccess;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -124,6 +125,7 @@ impl Institution {
         let command = CreateInstitution {
             name: beginning.name.to_owned(),
             redirect_origins: vec![beginning.redirect_origin],
+            bus_access: BusAccess::None,
         };
         let created = operated.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.to_string();

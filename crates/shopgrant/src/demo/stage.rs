@@ -112,7 +112,7 @@ impl Stage {
         let listener = TcpListener::bind(ANY_PORT)?;
         let broker_url = settings.public_url(listener.local_addr()?);
         let storage = wiring::open_storage(&settings).await?;
-        let bus = wiring::bus(settings.amqp_url.as_ref()).await?;
+        let bus = wiring::bus(&settings).await?;
         // No run can open what another one sealed, which is no loss: the platforms forget as well.
         let mut master_key = [0; 32];
         SystemEntropy.fill(&mut master_key);

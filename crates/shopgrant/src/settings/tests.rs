@@ -77,6 +77,7 @@ fn every_kind_of_value_can_come_from_the_environment() {
         ("SHOPGRANT__MIGRATE_ON_START", "false"),
         ("SHOPGRANT__ROLE", "worker"),
         ("SHOPGRANT__AMQP_URL", ""),
+        ("SHOPGRANT__TELEMETRY__SAMPLE_RATIO", "0.25"),
         ("SHOPGRANT__MASTER_KEY_FILE", "12"),
         // Neither of these is a setting.
         ("SHOPGRANT_CRASH_POINT", "claimed"),
@@ -94,6 +95,7 @@ fn every_kind_of_value_can_come_from_the_environment() {
     assert!(!settings.migrate_on_start);
     assert_eq!(settings.role, Role::Worker);
     assert!(settings.amqp_url.is_none());
+    assert!((settings.telemetry.sample_ratio - 0.25).abs() < f64::EPSILON);
     assert_eq!(settings.master_key_file, Some(PathBuf::from("12")));
 }
 
@@ -131,6 +133,16 @@ fn contradictions_are_refused_by_the_key_to_change() {
         ("listen = \"0.0.0.0:8080\"", "public_url"),
         ("public_url = \"https://auth.example/?x=1\"", "public_url"),
         ("public_url = \"ftp://auth.example\"", "public_url"),
+        ("amqp_ca_file = \"ca.pem\"", "amqp_ca_file"),
+        (
+            "amqp_url = \"amqp://h\"\namqp_ca_file = \"ca.pem\"",
+            "amqp_ca_file",
+        ),
+        (
+            "[telemetry]\notlp_endpoint = \"http://u:p@h\"",
+            "telemetry.otlp_endpoint",
+        ),
+        ("[telemetry]\nsample_ratio = 1.5", "telemetry.sample_ratio"),
         ("[egress]\nports = [0]", "egress.ports"),
         (
             "[rate_limit.per_address]\nburst = 99",
@@ -161,4 +173,41 @@ fn no_secret_is_printed() {
     ])
     .unwrap();
     assert!(!format!("{settings:?}").contains("geheim"));
+}
+
+#[test]
+fn a_url_in_a_file_takes_the_place_of_the_default() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("database.url");
+    fs::write(&file, "postgres://u:geheim@h/d\n").unwrap();
+    let path = file.to_str().unwrap();
+    let mut settings = from_environment(&[
+        ("SHOPGRANT__DATABASE_URL_FILE", path),
+        // An empty text takes back what another layer set.
+        ("SHOPGRANT__DATABASE_URL", ""),
+    ])
+    .unwrap();
+    assert_eq!(settings.database_key(), "database_url_file");
+    settings.read_secret_files().unwrap();
+    let url = settings.database_url.expose_secret();
+    assert_eq!(url, "postgres://u:geheim@h/d");
+    assert!(!format!("{settings:?}").contains("geheim"));
+
+    let settings = Settings::compiled_in().unwrap();
+    assert_eq!(settings.database_key(), "database_url");
+    assert_eq!(settings.amqp_key(), "amqp_url");
+}
+
+#[test]
+fn a_url_and_a_file_with_it_contradict_each_other() {
+    for key in ["database_url", "amqp_url"] {
+        let both = format!("{key} = \"x\"\n{key}_file = \"y\"\n");
+        assert_eq!(refused_key(from_file(&both)), format!("{key}_file"));
+        // The layers may differ.
+        let file = format!("{key}_file = \"y\"\n");
+        let name = format!("SHOPGRANT__{}", key.to_uppercase());
+        let environment = HashMap::from([(name, "x".to_owned())]);
+        let outcome = Settings::merge(Some(&file), Some(environment));
+        assert_eq!(refused_key(outcome), format!("{key}_file"));
+    }
 }

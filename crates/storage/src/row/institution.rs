@@ -9,6 +9,7 @@ pub(crate) struct Model {
     pub name: String,
     pub redirect_origins: String,
     pub created_at: i64,
+    pub bus_access: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

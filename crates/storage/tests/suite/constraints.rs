@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::database::{TestDatabase, execute};
 use crate::world::{
     ALPHA, at, attempt, client, client_id, delivery_id, endpoint, endpoint_id, event_id, grant,
-    grant_id, key, link, sealed, settle_stores, shop, store_event, store_id,
+    grant_id, key, link, place_in, sealed, settle_stores, shop, store_event, store_id,
 };
 
 on_both! {
@@ -76,10 +76,11 @@ async fn fill_outbox(tx: &storage::Tx) -> Result<(), StorageError> {
             event: event_id(number),
             endpoint: endpoint_id(1),
             institution: ALPHA,
+            lease: None,
         };
         deliveries::insert_for_worker(tx, &[delivery], at(0)).await?;
     }
-    outbox::place_for_worker(tx, 10).await?;
+    place_in(tx, 10).await?;
     let attempt = Attempt {
         id: Uuid::from_u128(1),
         delivery: delivery_id(1),
@@ -91,7 +92,7 @@ async fn fill_outbox(tx: &storage::Tx) -> Result<(), StorageError> {
         signature: String::new(),
         answer_excerpt: None,
     };
-    attempts::insert_for_worker(tx, &attempt).await
+    attempts::insert_for_worker(tx, &[attempt]).await
 }
 
 async fn assert_refused(storage: &Storage, sql: &str, name: &str) {

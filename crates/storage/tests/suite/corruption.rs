@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::database::{TestDatabase, execute};
 use crate::world::{
     ALPHA, append, at, attempt, attempt_id, begin, client, endpoint, endpoint_id, event, event_id,
-    hash, lease, link, sealed, settle_stores, store_id,
+    hash, lease, link, place, sealed, settle_stores, store_id,
 };
 
 on_both! {
@@ -131,18 +131,25 @@ async fn corrupt_stores(storage: &Storage) {
 async fn a_corrupt_event_is_named_to_its_worker(database: &TestDatabase) {
     let storage = database.open_migrated().await;
     settle_stores(&storage).await;
-    append(&storage, &[event(1, ALPHA)]).await;
-    let lease_one = async || {
+    append(&storage, &[event(1, ALPHA), event(2, ALPHA)]).await;
+    place(&storage, 10).await;
+    let take_note = async || {
         storage
-            .write(async |tx| outbox::lease_for_worker(tx, at(0), lease(1), at(60), 1).await)
+            .write(async |tx| outbox::record_effects_for_worker(tx, &[event_id(1)], at(1)).await)
             .await
     };
-    corrupt(&storage, "outbox SET sequence = 1").await;
-    assert_corrupt(lease_one().await, "outbox", event_id(1), "half of a store");
+    corrupt(&storage, "outbox SET sequence = 1 WHERE position = 1").await;
+    assert_corrupt(take_note().await, "outbox", event_id(1), "half of a store");
     corrupt(
         &storage,
-        "outbox SET sequence = NULL, event_type = 'store.lost'",
+        "outbox SET sequence = NULL, event_type = 'store.lost' WHERE position = 1",
     )
     .await;
-    assert_corrupt(lease_one().await, "outbox", event_id(1), "event_type");
+    assert_corrupt(take_note().await, "outbox", event_id(1), "event_type");
+    // The relay goes on with the others.
+    let leased = storage
+        .write(async |tx| outbox::lease_for_worker(tx, at(0), lease(1), at(60), 10).await)
+        .await
+        .unwrap();
+    assert_eq!(leased, [event(2, ALPHA)]);
 }

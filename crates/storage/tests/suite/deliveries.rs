@@ -61,6 +61,7 @@ fn delivery(event: u128, endpoint: u128) -> NewDelivery {
         event: event_id(event),
         endpoint: endpoint_id(endpoint),
         institution: ALPHA,
+        lease: None,
     }
 }
 
@@ -318,7 +319,7 @@ async fn attempts_are_kept(database: &TestDatabase) {
     };
     storage
         .write(async |tx| {
-            attempts::insert_for_worker(tx, &answered).await?;
+            attempts::insert_for_worker(tx, std::slice::from_ref(&answered)).await?;
             for (number, error) in (2..).zip(AttemptError::ALL) {
                 let unanswered = Attempt {
                     id: Uuid::from_u128(number),
@@ -327,7 +328,7 @@ async fn attempts_are_kept(database: &TestDatabase) {
                     answer_excerpt: None,
                     ..answered.clone()
                 };
-                attempts::insert_for_worker(tx, &unanswered).await?;
+                attempts::insert_for_worker(tx, &[unanswered]).await?;
             }
             Ok::<_, StorageError>(())
         })

@@ -8,20 +8,15 @@ use storage::{Storage, StorageError};
 use tokio::task::JoinSet;
 
 use crate::database::{PATIENCE, TestDatabase};
-use crate::world::{ALPHA, BETA, append, at, event, event_id, settle, settle_stores, store_event};
+use crate::world::{
+    ALPHA, BETA, append, at, event, event_id, place, settle, settle_stores, store_event,
+};
 
 on_both! {
     places_follow_the_commits,
     events_of_a_store_keep_their_sequence,
     an_institution_reads_its_own_events,
     a_reader_sees_every_event_once_while_others_write,
-}
-
-async fn place(storage: &Storage, limit: u64) -> usize {
-    storage
-        .write(async |tx| outbox::place_for_worker(tx, limit).await)
-        .await
-        .unwrap()
 }
 
 async fn feed(storage: &Storage, after: i64, limit: u64) -> Vec<(i64, String)> {
@@ -54,7 +49,7 @@ async fn places_follow_the_commits(database: &TestDatabase) {
 
     storage
         .write(async |tx| {
-            outbox::record_effect_for_worker(tx, event_id(5), at(1)).await?;
+            outbox::record_effects_for_worker(tx, &[event_id(5)], at(1)).await?;
             storage::retention::delete_events_for_worker(tx, at(1), 10).await
         })
         .await

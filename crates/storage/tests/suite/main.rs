@@ -31,12 +31,16 @@ macro_rules! on_both {
 }
 
 mod authorizations;
+mod backlog;
 mod claims;
 mod constraints;
 mod corruption;
 mod database;
 mod deliveries;
+mod diagnosis;
 mod feed;
+mod group_commit;
+mod institutions;
 mod outbox;
 mod retention;
 mod round_trips;

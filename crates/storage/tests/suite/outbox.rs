@@ -5,7 +5,9 @@ use storage::outbox::{self, Event};
 use storage::{Storage, StorageError};
 
 use crate::database::{TestDatabase, at_once, number};
-use crate::world::{ALPHA, append, at, endpoint_id, event, event_id, lease, settle, store_event};
+use crate::world::{
+    ALPHA, append, at, endpoint_id, event, event_id, lease, place, settle, store_event,
+};
 
 on_both! {
     an_event_comes_out_as_it_went_in,
@@ -34,9 +36,10 @@ async fn lease_events(
 
 async fn record_effect(storage: &Storage, id: EventId) -> Option<Event> {
     storage
-        .write(async |tx| outbox::record_effect_for_worker(tx, id, at(5)).await)
+        .write(async |tx| outbox::record_effects_for_worker(tx, &[id], at(5)).await)
         .await
         .unwrap()
+        .pop()
 }
 
 async fn an_event_comes_out_as_it_went_in(database: &TestDatabase) {
@@ -50,6 +53,7 @@ async fn an_event_comes_out_as_it_went_in(database: &TestDatabase) {
         ..event(2, ALPHA)
     };
     append(&storage, &[told.clone(), test.clone()]).await;
+    place(&storage, 100).await;
     let leased = storage
         .write(async |tx| outbox::lease_for_worker(tx, at(0), lease(1), at(60), 10).await)
         .await
@@ -76,6 +80,7 @@ async fn events_are_leased_oldest_first_and_again_after_the_lease(database: &Tes
     let storage = database.open_migrated().await;
     settle(&storage).await;
     append(&storage, &[2, 1, 3].map(|number| event(number, ALPHA))).await;
+    place(&storage, 100).await;
     let (one, two, three) = (event_id(1), event_id(2), event_id(3));
     assert_eq!(lease_events(&storage, 0, lease(1), 60, 2).await, [one, two]);
     assert_eq!(lease_events(&storage, 0, lease(2), 90, 9).await, [three]);
@@ -91,6 +96,7 @@ async fn relays_that_lease_at_once_share_nothing(database: &TestDatabase) {
     settle(&storage).await;
     let events: Vec<_> = (0..60).map(|number| event(number, ALPHA)).collect();
     append(&storage, &events).await;
+    place(&storage, 100).await;
     let leased = at_once(8, |number| {
         let storage = storage.clone();
         async move { lease_events(&storage, 0, lease(number as u128), 60, 10).await }
@@ -106,6 +112,7 @@ async fn a_published_event_without_effect_is_published_again(database: &TestData
     let storage = database.open_migrated().await;
     settle(&storage).await;
     append(&storage, &[event(1, ALPHA), event(2, ALPHA)]).await;
+    place(&storage, 100).await;
     let both = [event_id(1), event_id(2)];
     let mark_published = async |lease| {
         storage
@@ -131,6 +138,7 @@ async fn a_released_event_is_due_when_it_says(database: &TestDatabase) {
     let storage = database.open_migrated().await;
     settle(&storage).await;
     append(&storage, &[event(1, ALPHA)]).await;
+    place(&storage, 100).await;
     let release = async |lease| {
         storage
             .write(async |tx| outbox::release_for_worker(tx, lease, &[event_id(1)], at(5)).await)
@@ -149,10 +157,11 @@ async fn an_effect_happens_once(database: &TestDatabase) {
     let storage = database.open_migrated().await;
     settle(&storage).await;
     append(&storage, &[event(1, ALPHA)]).await;
+    place(&storage, 100).await;
     let failed = storage
         .write(async |tx| {
-            let event = outbox::record_effect_for_worker(tx, event_id(1), at(5)).await?;
-            assert!(event.is_some());
+            let events = outbox::record_effects_for_worker(tx, &[event_id(1)], at(5)).await?;
+            assert_eq!(events.len(), 1);
             Err::<(), _>(StorageError::Unsealable { place: "a test" })
         })
         .await;
@@ -171,6 +180,7 @@ async fn of_many_consumers_one_has_the_effect(database: &TestDatabase) {
     let storage = database.open_migrated().await;
     settle(&storage).await;
     append(&storage, &[event(1, ALPHA)]).await;
+    place(&storage, 100).await;
     let seen = at_once(16, |_| {
         let storage = storage.clone();
         async move { record_effect(&storage, event_id(1)).await }

@@ -1,5 +1,6 @@
 //! What nobody needs any more goes, and nothing else.
 
+use domain::EventId;
 use domain::delivery::DeliveryStatus;
 use domain::{AuthType, InstitutionKeyId};
 use storage::attempts::{self, Attempt};
@@ -8,19 +9,20 @@ use storage::idempotency::{self, IdempotencyKey};
 use storage::institutions::InstitutionKey;
 use storage::sealing::Place;
 use storage::{
-    Storage, StorageError, access_tokens, authorizations, endpoints, grants, institutions, nonces,
-    outbox, retention, stores,
+    Storage, access_tokens, authorizations, endpoints, grants, institutions, nonces, outbox,
+    retention, stores,
 };
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, number};
 use crate::world::{
     ALPHA, append, at, attempt, begin, delivery_id, endpoint, endpoint_id, event, event_id, grant,
-    grant_id, hash, lease, link, sealed, settle, settle_stores, store,
+    grant_id, hash, lease, link, place, place_in, sealed, settle, settle_stores, store,
 };
 
 on_both! {
     what_has_expired_is_deleted,
+    what_has_expired_goes_a_batch_at_a_time,
     events_go_when_nothing_is_owed,
     events_go_a_batch_at_a_time,
     what_has_ended_goes_in_the_order_of_its_references,
@@ -32,14 +34,8 @@ async fn what_has_expired_is_deleted(database: &TestDatabase) {
     for (serial, seconds) in [(1, 10), (2, 20)] {
         expire_at(&storage, serial, seconds).await;
     }
-    let delete = async |seconds| {
-        storage
-            .write(async |tx| retention::delete_expired_for_worker(tx, at(seconds)).await)
-            .await
-            .unwrap()
-    };
-    assert_eq!(delete(9).await, 0);
-    assert_eq!(delete(10).await, 4);
+    assert_eq!(delete_expired(&storage, 9, 10).await, [0, 0, 0, 0]);
+    assert_eq!(delete_expired(&storage, 10, 10).await, [1, 1, 1, 1]);
     for table in [
         "access_tokens",
         "nonces",
@@ -49,10 +45,30 @@ async fn what_has_expired_is_deleted(database: &TestDatabase) {
         let sql = format!("SELECT COUNT(*) FROM {table}");
         assert_eq!(number(&storage, &sql).await, 1, "{table}");
     }
-    let holder = access_tokens::find_holder(&storage, hash(2), at(10)).await;
-    assert_eq!(holder.unwrap(), Some(ALPHA));
+    let token = access_tokens::find(&storage, hash(2)).await;
+    assert_eq!(token.unwrap().map(|token| token.institution), Some(ALPHA));
     let live = institutions::live_keys(&storage, ALPHA, at(10)).await;
     assert_eq!(live.unwrap().len(), 1);
+}
+
+async fn what_has_expired_goes_a_batch_at_a_time(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle(&storage).await;
+    for serial in 1..=5 {
+        expire_at(&storage, serial, i64::from(serial)).await;
+    }
+    assert_eq!(delete_expired(&storage, 4, 3).await, [3, 3, 3, 3]);
+    let oldest = "SELECT MIN(expires_at) FROM nonces";
+    assert_eq!(number(&storage, oldest).await, at(4).timestamp_millis());
+    assert_eq!(delete_expired(&storage, 4, 3).await, [1, 1, 1, 1]);
+    assert_eq!(delete_expired(&storage, 4, 3).await, [0, 0, 0, 0]);
+}
+
+/// How many tokens, nonces, kept answers and secrets went.
+async fn delete_expired(storage: &Storage, seconds: i64, limit: u64) -> [u64; 4] {
+    let deleted = storage
+        .write(async |tx| retention::delete_expired_for_worker(tx, at(seconds), limit).await);
+    deleted.await.unwrap().map(|deleted| deleted.rows)
 }
 
 /// A token, a nonce, a kept answer and a secret that end then.
@@ -61,6 +77,7 @@ async fn expire_at(storage: &Storage, serial: u8, seconds: i64) {
     let secret = InstitutionKey {
         id,
         secret: sealed(Place::InstitutionSecret(id), "secret"),
+        expires_at: None,
     };
     let key = IdempotencyKey {
         institution: ALPHA,
@@ -86,6 +103,7 @@ async fn delete_events(storage: &Storage, before: i64, limit: u64) -> u64 {
         .write(async |tx| retention::delete_events_for_worker(tx, at(before), limit).await)
         .await
         .unwrap()
+        .rows
 }
 
 async fn left(storage: &Storage) -> Vec<String> {
@@ -102,11 +120,9 @@ async fn settle_events(storage: &Storage, events: u128) {
     append(storage, &new).await;
     storage
         .write(async |tx| {
-            outbox::place_for_worker(tx, 100).await?;
-            for number in 1..=events {
-                outbox::record_effect_for_worker(tx, event_id(number), at(1)).await?;
-            }
-            Ok::<_, StorageError>(())
+            place_in(tx, 100).await?;
+            let ids: Vec<EventId> = (1..=events).map(event_id).collect();
+            outbox::record_effects_for_worker(tx, &ids, at(1)).await
         })
         .await
         .unwrap();
@@ -121,6 +137,7 @@ async fn events_go_when_nothing_is_owed(database: &TestDatabase) {
         event: event_id(number),
         endpoint: endpoint_id(1),
         institution: ALPHA,
+        lease: None,
     };
     let attempt = Attempt {
         id: Uuid::from_u128(1),
@@ -139,7 +156,7 @@ async fn events_go_when_nothing_is_owed(database: &TestDatabase) {
             endpoints::insert(tx, &endpoint(1, ALPHA), secret).await?;
             deliveries::insert_for_worker(tx, &[delivery(1), delivery(2)], at(1)).await?;
             deliveries::lease_for_worker(tx, at(2), lease(1), at(60), &[], 1, 1).await?;
-            attempts::insert_for_worker(tx, &attempt).await?;
+            attempts::insert_for_worker(tx, &[attempt]).await?;
             let delivered = Next::End(DeliveryStatus::Delivered);
             deliveries::count_attempt_for_worker(tx, delivery_id(1), lease(1), delivered, at(3))
                 .await
@@ -148,13 +165,10 @@ async fn events_go_when_nothing_is_owed(database: &TestDatabase) {
         .unwrap();
     // Event 4 has no place yet, and event 5 has one but no effect.
     append(&storage, &[event(5, ALPHA)]).await;
-    storage
-        .write(async |tx| outbox::place_for_worker(tx, 10).await)
-        .await
-        .unwrap();
+    place(&storage, 10).await;
     append(&storage, &[event(4, ALPHA)]).await;
     storage
-        .write(async |tx| outbox::record_effect_for_worker(tx, event_id(4), at(1)).await)
+        .write(async |tx| outbox::record_effects_for_worker(tx, &[event_id(4)], at(1)).await)
         .await
         .unwrap();
 
@@ -176,11 +190,13 @@ async fn events_go_a_batch_at_a_time(database: &TestDatabase) {
     assert_eq!(delete_events(&storage, 1, 2).await, 0);
 }
 
-async fn delete_ended(storage: &Storage, before: i64) -> u64 {
+/// How many grants, attempts and stores went.
+async fn delete_ended(storage: &Storage, before: i64) -> [u64; 3] {
     storage
         .write(async |tx| retention::delete_ended_for_worker(tx, at(before), 10).await)
         .await
         .unwrap()
+        .map(|deleted| deleted.rows)
 }
 
 async fn count(storage: &Storage, table: &str) -> i64 {
@@ -205,7 +221,7 @@ async fn what_has_ended_goes_in_the_order_of_its_references(database: &TestDatab
         .unwrap();
     assert_eq!(
         delete_ended(&storage, 1_000).await,
-        0,
+        [0, 0, 0],
         "a live grant comes from the attempt"
     );
 
@@ -218,12 +234,12 @@ async fn what_has_ended_goes_in_the_order_of_its_references(database: &TestDatab
         .unwrap();
     assert_eq!(
         delete_ended(&storage, 100).await,
-        0,
+        [0, 0, 0],
         "it has only just ended"
     );
     assert_eq!(
         delete_ended(&storage, 101).await,
-        3,
+        [1, 1, 1],
         "grant, attempt and store"
     );
     assert_eq!(count(&storage, "grants").await, 0);

@@ -51,7 +51,11 @@ async fn the_secrets_of_an_institution_end(database: &TestDatabase) {
     let ids = [1, 2].map(|number| InstitutionKeyId::new(Uuid::from_u128(number)));
     let insert = async |id, text| {
         let secret = sealed(Place::InstitutionSecret(id), text);
-        let key = InstitutionKey { id, secret };
+        let key = InstitutionKey {
+            id,
+            secret,
+            expires_at: None,
+        };
         storage
             .write(async |tx| institutions::insert_key(tx, ALPHA, &key, at(0)).await)
             .await

@@ -1,5 +1,6 @@
 //! Tokens, nonces and idempotency keys.
 
+use storage::access_tokens::AccessToken;
 use storage::idempotency::{self, IdempotencyKey, Kept};
 use storage::sealing::Place;
 use storage::{Storage, StorageError, access_tokens, nonces};
@@ -8,7 +9,7 @@ use crate::database::{TestDatabase, at_once};
 use crate::world::{ALPHA, BETA, at, attempt_id, hash, sealed, settle};
 
 on_both! {
-    a_token_counts_until_its_end,
+    a_token_comes_out_as_it_went_in,
     a_nonce_is_good_once_per_institution,
     of_many_calls_with_one_nonce_one_finds_it_fresh,
     a_key_remembers_the_first_answer_until_its_end,
@@ -16,21 +17,20 @@ on_both! {
     a_first_call_that_rolls_back_reserves_nothing,
 }
 
-async fn a_token_counts_until_its_end(database: &TestDatabase) {
+async fn a_token_comes_out_as_it_went_in(database: &TestDatabase) {
     let storage = database.open_migrated().await;
     settle(&storage).await;
     storage
         .write(async |tx| access_tokens::insert(tx, ALPHA, hash(1), at(60)).await)
         .await
         .unwrap();
-    let holder = async |number, seconds| {
-        access_tokens::find_holder(&storage, hash(number), at(seconds))
-            .await
-            .unwrap()
+    let find = async |number| access_tokens::find(&storage, hash(number)).await.unwrap();
+    let token = AccessToken {
+        institution: ALPHA,
+        expires_at: at(60),
     };
-    assert_eq!(holder(1, 59).await, Some(ALPHA));
-    assert_eq!(holder(1, 60).await, None);
-    assert_eq!(holder(2, 0).await, None);
+    assert_eq!(find(1).await, Some(token));
+    assert_eq!(find(2).await, None);
 }
 
 async fn a_nonce_is_good_once_per_institution(database: &TestDatabase) {
@@ -39,12 +39,12 @@ async fn a_nonce_is_good_once_per_institution(database: &TestDatabase) {
         storage
             .write(async |tx| nonces::consume(tx, institution, hash(number), at(300)).await)
             .await
-            .unwrap()
     };
-    assert!(consume(ALPHA, 1).await);
-    assert!(!consume(ALPHA, 1).await);
-    assert!(consume(ALPHA, 2).await);
-    assert!(consume(BETA, 1).await);
+    consume(ALPHA, 1).await.expect("it is fresh");
+    let again = consume(ALPHA, 1).await;
+    assert!(matches!(again, Err(StorageError::NonceUsed)), "{again:?}");
+    consume(ALPHA, 2).await.expect("another nonce");
+    consume(BETA, 1).await.expect("another institution");
 }
 
 async fn of_many_calls_with_one_nonce_one_finds_it_fresh(database: &TestDatabase) {
@@ -55,11 +55,14 @@ async fn of_many_calls_with_one_nonce_one_finds_it_fresh(database: &TestDatabase
             storage
                 .write(async |tx| nonces::consume(tx, ALPHA, hash(1), at(300)).await)
                 .await
-                .unwrap()
         }
     })
     .await;
-    assert_eq!(answers.iter().filter(|&&fresh| fresh).count(), 1);
+    let (fresh, used): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(fresh.len(), 1);
+    for answer in used {
+        assert!(matches!(answer, Err(StorageError::NonceUsed)), "{answer:?}");
+    }
 }
 
 const CREATE: IdempotencyKey<'static> = IdempotencyKey {

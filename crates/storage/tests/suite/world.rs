@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::endpoint::{Endpoint, EndpointStatus};
+use domain::institution::BusAccess;
 use domain::{
     AppId, AuthType, Authorization, AuthorizationId, AuthorizationState, Authorized, Client,
     ClientId, DeliveryId, EndpointId, EventId, EventType, Grant, GrantId, IdentityRealm,
@@ -11,7 +12,7 @@ use domain::{
 use storage::authorizations::Carried;
 use storage::outbox::{Event, EventStore};
 use storage::sealing::{Fingerprint, Keyring, Place, Sealed};
-use storage::{Storage, StorageError, authorizations, clients, institutions, outbox, stores};
+use storage::{Storage, StorageError, Tx, authorizations, clients, institutions, outbox, stores};
 use uuid::Uuid;
 
 /// Seconds after the moment at which everything begins.
@@ -73,6 +74,7 @@ pub(crate) fn institution(id: InstitutionId) -> Institution {
         app_id: AppId::new(name),
         name: name.to_uppercase(),
         redirect_origins: vec!["https://pay.example".to_owned()],
+        bus_access: BusAccess::None,
         created_at: at(0),
     }
 }
@@ -268,4 +270,17 @@ pub(crate) async fn append(storage: &Storage, events: &[Event]) {
         })
         .await
         .expect("the events are new");
+}
+
+/// Gives the events their places; they stay due.
+pub(crate) async fn place_in(tx: &Tx, limit: u64) -> Result<usize, StorageError> {
+    let placed = outbox::place_for_worker(tx, lease(0), at(0), limit).await?;
+    Ok(placed.len())
+}
+
+pub(crate) async fn place(storage: &Storage, limit: u64) -> usize {
+    storage
+        .write(async |tx| place_in(tx, limit).await)
+        .await
+        .expect("the events are readable")
 }
