@@ -46,6 +46,7 @@ impl<E> From<StorageError> for CallError<E> {
             StorageError::NonceUsed => Self::NonceUsed,
             other @ (StorageError::Database(_)
             | StorageError::Commit(_)
+            | StorageError::NeedsTransaction
             | StorageError::Corrupt { .. }
             | StorageError::Stale { .. }
             | StorageError::Unsealable { .. }) => Self::Internal(other.into()),

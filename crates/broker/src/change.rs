@@ -57,20 +57,40 @@ impl Broker {
         decision.map_err(CallError::Refused)
     }
 
+    /// Like [`Broker::change`], for work whose writes can be one statement: see
+    /// [`storage::Storage::write_optimistically`].
+    async fn change_at_once<T, E, F>(&self, caller: &Caller, mut work: F) -> Result<T, CallError<E>>
+    where
+        T: Send,
+        E: Send,
+        F: for<'tx> AsyncFnMut(&'tx Tx) -> Decision<T, E> + Send,
+    {
+        let decision = self
+            .storage()
+            .write_optimistically(async |tx: &Tx| {
+                let decision = work(tx).await?;
+                self.consume_nonce(tx, caller).await?;
+                Ok::<_, CallError<E>>(decision)
+            })
+            .await
+            .inspect_err(|error| self.count(error))?;
+        decision.map_err(CallError::Refused)
+    }
+
     /// Like [`Broker::change`], and returns the kept answer where the caller's `Idempotency-Key` has one.
     pub(crate) async fn change_once<T, E, F>(
         &self,
         caller: &Caller,
         call: &'static str,
-        work: F,
+        mut work: F,
     ) -> Result<T, CallError<E>>
     where
         T: Answer,
         E: Send,
-        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Decision<T, E> + Send,
+        F: for<'tx> AsyncFnMut(&'tx Tx) -> Decision<T, E> + Send,
     {
         let Some(sent) = &caller.idempotency else {
-            return self.change(caller, work).await;
+            return self.change_at_once(caller, work).await;
         };
         let key = IdempotencyKey {
             institution: caller.institution.id,
@@ -79,7 +99,7 @@ impl Broker {
         };
         self.storage()
             .write(async |tx: &Tx| {
-                let decision = self.decide_once(tx, key, sent, work).await?;
+                let decision = self.decide_once(tx, key, sent, &mut work).await?;
                 self.consume_nonce(tx, caller).await?;
                 Ok::<_, CallError<E>>(decision)
             })
@@ -98,12 +118,12 @@ impl Broker {
         tx: &Tx,
         key: IdempotencyKey<'_>,
         sent: &Idempotency,
-        work: F,
+        work: &mut F,
     ) -> Result<Result<T, CallError<E>>, Internal>
     where
         T: Answer,
         E: Send,
-        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Decision<T, E> + Send,
+        F: for<'tx> AsyncFnMut(&'tx Tx) -> Decision<T, E> + Send,
     {
         match self.reserve(tx, key, sent).await? {
             Reservation::Reused => return Ok(Err(CallError::IdempotencyKeyReused)),

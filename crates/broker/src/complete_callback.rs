@@ -1,11 +1,12 @@
 //! The seller comes back from the platform: verify, claim, exchange, commit, show.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthStatus, Authorization, AuthorizationState, ClientId, FailReason, LeaseId, Platform,
-    PlatformAppId, StoreId,
+    AuthStatus, Authorization, AuthorizationId, AuthorizationState, ClientId, FailReason, LeaseId,
+    Platform, PlatformAppId, StoreId,
 };
 use platforms::{
     App, Callback as PlatformCallback, CallbackAnswer, CodeFlow, ExchangeRequest, PlatformFailure,
@@ -30,7 +31,9 @@ const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a claim holds without being extended. After a crash it is told as INTERRUPTED when this is
 /// over, so it is short; the exchange extends it well before.
 const CLAIM_LIFE: Duration = Duration::from_secs(6);
-const EXTEND_EVERY: Duration = Duration::from_secs(2);
+const EXTEND_EVERY: Duration = Duration::from_secs(1);
+/// How long an extension may take before another one is tried.
+const EXTEND_WITHIN: Duration = Duration::from_secs(1);
 /// The waits before an outcome is saved again that the database did not take; together less than what is
 /// left of a claim that was extended in time.
 const SAVE_AGAIN: [Duration; 4] = [
@@ -247,36 +250,45 @@ impl Broker {
             };
             let cause = chain(&error);
             tracing::warn!(store.id = %attempt.store, cause, "the outcome is saved again");
-            tokio::time::timeout(wait, std::future::pending::<()>())
-                .await
-                .ok();
+            pause(wait).await;
         }
         self.finish_authorization(attempt, Fence::HeldBy(lease), ending)
             .await?;
         Ok(())
     }
 
-    /// Exchanges the code while extending the claim, so that a slow platform is not taken for a crash. An
-    /// extension that fails does not end the exchange: the code is on its way.
+    /// Exchanges the code while extending the claim, so that a slow platform is not taken for a crash. The
+    /// one does not wait for the other: a database that is away must not hold up the answer, nor a slow
+    /// answer let the claim lapse.
     async fn exchange_holding(
         &self,
         verified: &Verified,
         code: &SecretString,
         lease: LeaseId,
     ) -> Result<Proof, PlatformFailure> {
-        let mut exchange = std::pin::pin!(self.exchange(verified, code));
+        tokio::select! {
+            exchanged = self.exchange(verified, code) => exchanged,
+            never = self.hold(verified.authorization.id, lease) => match never {},
+        }
+    }
+
+    /// Extends the claim for as long as it is polled. An extension that fails is tried again.
+    async fn hold(&self, id: AuthorizationId, lease: LeaseId) -> Infallible {
         loop {
-            if let Ok(exchanged) = tokio::time::timeout(EXTEND_EVERY, &mut exchange).await {
-                return exchanged;
-            }
-            let (id, until) = (verified.authorization.id, self.now() + CLAIM_LIFE);
-            let extended = self
+            pause(EXTEND_EVERY).await;
+            let until = self.now() + CLAIM_LIFE;
+            let extend = self
                 .storage()
-                .write(async |tx: &Tx| authorizations::extend_claim(tx, id, lease, until).await)
-                .await;
-            if let Err(error) = extended {
-                let cause = chain(&error);
-                tracing::warn!(authorization.id = %id, cause, "the claim could not be extended");
+                .write(async |tx: &Tx| authorizations::extend_claim(tx, id, lease, until).await);
+            match tokio::time::timeout(EXTEND_WITHIN, extend).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    let cause = chain(&error);
+                    tracing::warn!(authorization.id = %id, cause, "the claim is not extended");
+                }
+                Err(_) => {
+                    tracing::warn!(authorization.id = %id, "the claim is not extended in time");
+                }
             }
         }
     }
@@ -368,6 +380,12 @@ impl Broker {
             redirect_to,
         })
     }
+}
+
+async fn pause(wait: Duration) {
+    tokio::time::timeout(wait, std::future::pending::<()>())
+        .await
+        .ok();
 }
 
 fn chrono_duration(duration: Duration) -> chrono::TimeDelta {

@@ -8,6 +8,7 @@ mod caller;
 mod child;
 mod connection;
 mod deliver;
+mod flow;
 mod footprint;
 mod load;
 mod machine;
@@ -17,18 +18,23 @@ mod progress;
 mod query;
 mod report;
 mod rig;
+mod scale;
 mod start;
 mod statistics;
 mod usage;
+mod webhooks;
 
 pub(crate) use deliver::DeliverOptions;
 pub(crate) use options::BenchOptions;
 pub(crate) use peer::run as run_peer;
+pub(crate) use scale::ScaleOptions;
 pub(crate) use start::StartOptions;
 
 pub(crate) use deliver::run as deliver;
+pub(crate) use flow::run as flow;
 pub(crate) use footprint::run as footprint;
 pub(crate) use query::run as query;
+pub(crate) use scale::run as scale;
 pub(crate) use start::run as start;
 
 use std::future::Future;

@@ -27,6 +27,8 @@ const OPEN_RETRY: Duration = Duration::from_millis(20);
 const SQLITE_BUSY: u32 = 5;
 /// How long a query waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that nobody uses is taken to live.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Readers beside the one writer of SQLite.
 const SQLITE_READERS: u32 = 8;
 /// Connections to PostgreSQL for each process.
@@ -112,6 +114,17 @@ impl Storage {
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // By default each connection is asked whether it lives before each use, which is a trip to the
+            // server and back. Under load one was used just before.
+            .test_before_acquire(false)
+            .before_acquire(|connection, used| {
+                Box::pin(async move {
+                    if used.idle_for >= TRUSTED_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .map_err(OpenError::Connect)?;
@@ -179,6 +192,33 @@ impl Storage {
         };
         self.wakeup.committed(news);
         Ok(value)
+    }
+
+    /// Like [`Storage::write`], for work whose writes can be one statement. On PostgreSQL it is tried
+    /// without a transaction first, which saves three trips there and back: nothing is locked, and nothing
+    /// is written if a row was changed in between. Then, or if the work needs more, it is done once more in
+    /// a transaction.
+    pub async fn write_optimistically<T, E, F>(&self, mut work: F) -> Result<T, E>
+    where
+        T: Send,
+        E: From<StorageError> + Send,
+        F: for<'tx> AsyncFnMut(&'tx Tx) -> Result<T, E> + Send,
+    {
+        if let Writer::Postgres(connection) = &self.writer {
+            let tx = Tx::optimistic(connection.clone());
+            if let Ok(value) = work(&tx).await {
+                match tx.write_at_once().await {
+                    Ok(()) => {
+                        self.wakeup.committed(tx.news());
+                        return Ok(value);
+                    }
+                    Err(refused) if refused.is_refusal() => {}
+                    // The statement may have been committed, so that it must not be made again.
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        self.write(work).await
     }
 
     async fn write_alone<T, E, F>(

@@ -16,6 +16,9 @@ pub enum StorageError {
     /// The nonce of a call was used before.
     #[error("the nonce was used before")]
     NonceUsed,
+    /// An attempt without a transaction came to something that needs one; nothing was written.
+    #[error("this cannot be done without a transaction")]
+    NeedsTransaction,
     /// A row that we would not have written.
     #[error("{table} {id} is not readable: {what}")]
     Corrupt {
@@ -50,6 +53,7 @@ impl StorageError {
             Self::Database(error) => is_database_error(error),
             Self::Commit(_) => false,
             Self::NonceUsed
+            | Self::NeedsTransaction
             | Self::Corrupt { .. }
             | Self::Stale { .. }
             | Self::Unsealable { .. } => true,

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::sea_query::{
-    CommonTableExpression, DeleteStatement, Expr, Func, InsertStatement, Query, SelectStatement,
-    SubQueryStatement, UpdateStatement, WithQuery,
+    CaseStatement, CommonTableExpression, DeleteStatement, Expr, Func, InsertStatement, Query,
+    SelectStatement, SubQueryStatement, UpdateStatement, WithClause, WithQuery,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+    Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, ExprTrait, QueryResult, Statement,
 };
 
 use crate::error::StorageError;
@@ -33,14 +34,30 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) fn new(transaction: Arc<DatabaseTransaction>) -> Self {
+        Self::on(Session::Transaction(transaction))
+    }
+
+    /// An attempt without a transaction: it reads without locks, and all of its writes are one statement
+    /// at its end. What needs more than that fails with [`StorageError::NeedsTransaction`].
+    pub(crate) fn optimistic(connection: DatabaseConnection) -> Self {
+        Self::on(Session::Optimistic(connection))
+    }
+
+    fn on(session: Session) -> Self {
         Self {
             connection: TxConnection {
-                transaction,
+                session,
                 waiting: Mutex::new(Vec::new()),
                 refusal: Mutex::new(None),
             },
             news: AtomicU8::new(0),
         }
+    }
+
+    /// Whether rows stay locked that are read for a change. If not, the change has to check that they are
+    /// still as they were read.
+    pub(crate) fn locks(&self) -> bool {
+        matches!(self.connection.session, Session::Transaction(_))
     }
 
     /// Wakes, once this transaction is committed, whoever waits for that kind of news. Not every commit
@@ -71,6 +88,14 @@ impl Tx {
     /// Writes what waits. Fails with the refusal of the first write that did not touch its one row.
     pub(crate) async fn flush(&self) -> Result<(), StorageError> {
         match self.connection.flush().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refusal().unwrap_or_else(|| error.into())),
+        }
+    }
+
+    /// Writes everything that an optimistic attempt has to write, or nothing of it.
+    pub(crate) async fn write_at_once(&self) -> Result<(), StorageError> {
+        match self.connection.write_alone().await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.refusal().unwrap_or_else(|| error.into())),
         }
@@ -131,9 +156,15 @@ impl Write {
 /// The connection of a transaction; what waits to be written goes before every query.
 #[derive(Debug)]
 pub struct TxConnection {
-    transaction: Arc<DatabaseTransaction>,
+    session: Session,
     waiting: Mutex<Vec<Write>>,
     refusal: Mutex<Option<StorageError>>,
+}
+
+#[derive(Debug)]
+enum Session {
+    Transaction(Arc<DatabaseTransaction>),
+    Optimistic(DatabaseConnection),
 }
 
 impl TxConnection {
@@ -145,27 +176,90 @@ impl TxConnection {
         self.waiting().iter().any(|write| write.table == table)
     }
 
+    /// The transaction, with nothing left that waits to be written.
+    async fn transaction(&self) -> Result<&DatabaseTransaction, DbErr> {
+        self.flush().await?;
+        match &self.session {
+            Session::Transaction(transaction) => Ok(transaction),
+            Session::Optimistic(_) => Err(self.needs_transaction()),
+        }
+    }
+
     async fn flush(&self) -> Result<(), DbErr> {
         let writes = std::mem::take(&mut *self.waiting());
-        if writes.len() > 1 && self.transaction.get_database_backend() == DbBackend::Postgres {
-            return self.write_at_once(writes).await;
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let Session::Transaction(transaction) = &self.session else {
+            return Err(self.needs_transaction());
+        };
+        let backend = transaction.get_database_backend();
+        if writes.len() > 1 && backend == DbBackend::Postgres {
+            return self.write_together(transaction, writes).await;
         }
         for write in writes {
-            let statement = build(self.transaction.get_database_backend(), &write.statement);
-            let touched = self.transaction.execute_raw(statement).await?;
+            let statement = build(backend, &write.statement);
+            let touched = transaction.execute_raw(statement).await?;
             self.judge(touched.rows_affected(), write.refusal)?;
         }
         Ok(())
     }
 
+    /// Everything as one statement that commits by itself. If one of the writes does not touch its row, the
+    /// statement divides by zero, and none of them was made.
+    async fn write_alone(&self) -> Result<(), DbErr> {
+        let Session::Optimistic(connection) = &self.session else {
+            return self.flush().await;
+        };
+        let mut writes = std::mem::take(&mut *self.waiting());
+        if writes.len() > 1 {
+            let all = all_or_nothing(writes);
+            let written = connection.query_one(&all).await;
+            return written.map(drop);
+        }
+        let Some(write) = writes.pop() else {
+            return Ok(());
+        };
+        let statement = build(connection.get_database_backend(), &write.statement);
+        let touched = connection.execute_raw(statement).await?;
+        self.judge(touched.rows_affected(), write.refusal)
+    }
+
+    /// Where a plain question goes: outside of a transaction it must neither lock nor change anything, nor
+    /// miss what waits to be written.
+    async fn ask(&self, statement: &Statement) -> Result<Asked<'_>, DbErr> {
+        let Session::Optimistic(connection) = &self.session else {
+            return Ok(Asked::Transaction(self.transaction().await?));
+        };
+        let is_plain = statement.sql.starts_with("SELECT") && !statement.sql.contains("FOR UPDATE");
+        if is_plain && self.waiting().is_empty() {
+            Ok(Asked::Connection(connection))
+        } else {
+            Err(self.needs_transaction())
+        }
+    }
+
+    fn needs_transaction(&self) -> DbErr {
+        self.refuse(StorageError::NeedsTransaction)
+    }
+
+    fn refuse(&self, refusal: StorageError) -> DbErr {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+        DbErr::RecordNotUpdated
+    }
+
     /// One statement whose common table expressions are the writes, and whose row says how many rows each
     /// of them touched.
-    async fn write_at_once(&self, writes: Vec<Write>) -> Result<(), DbErr> {
+    async fn write_together(
+        &self,
+        transaction: &DatabaseTransaction,
+        writes: Vec<Write>,
+    ) -> Result<(), DbErr> {
         let (statements, refusals): (Vec<_>, Vec<_>) = writes
             .into_iter()
             .map(|write| (write.statement, write.refusal))
             .unzip();
-        let counted = self.transaction.query_one(&at_once(statements)).await?;
+        let counted = transaction.query_one(&at_once(statements)).await?;
         let counted = counted.ok_or_else(|| DbErr::RecordNotFound("the counts".to_owned()))?;
         for (index, refusal) in refusals.into_iter().enumerate() {
             let touched: i64 = counted.try_get_by_index(index)?;
@@ -175,11 +269,10 @@ impl TxConnection {
     }
 
     fn judge(&self, touched: u64, refusal: Option<StorageError>) -> Result<(), DbErr> {
-        let Some(refusal) = refusal.filter(|_| touched != 1) else {
-            return Ok(());
-        };
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
-        Err(DbErr::RecordNotUpdated)
+        match refusal.filter(|_| touched != 1) {
+            Some(refusal) => Err(self.refuse(refusal)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -193,24 +286,52 @@ fn build(backend: DbBackend, statement: &SubQueryStatement) -> Statement {
     }
 }
 
+/// Where a question is asked.
+enum Asked<'a> {
+    Transaction(&'a DatabaseTransaction),
+    Connection(&'a DatabaseConnection),
+}
+
 fn at_once(statements: Vec<SubQueryStatement>) -> WithQuery {
     let mut with = Query::with();
     let mut counts = SelectStatement::new();
     for (index, statement) in statements.into_iter().enumerate() {
-        let name = format!("w{index}");
-        with.cte(
-            CommonTableExpression::new()
-                .table_name(name.clone())
-                .query(returning_rows(statement))
-                .to_owned(),
-        );
-        let rows = Query::select()
-            .expr(Func::count(Expr::val(1)))
-            .from(name)
-            .to_owned();
-        counts.expr(Expr::SubQuery(None, Box::new(rows.into())));
+        counts.expr(add(&mut with, index, statement));
     }
     with.query(counts)
+}
+
+fn all_or_nothing(writes: Vec<Write>) -> WithQuery {
+    let mut with = Query::with();
+    let mut is_complete = Condition::all();
+    for (index, write) in writes.into_iter().enumerate() {
+        let touched = add(&mut with, index, write.statement);
+        if write.refusal.is_some() {
+            is_complete = is_complete.add(touched.eq(1));
+        }
+    }
+    let divisor = CaseStatement::new().case(is_complete, 1).finally(0);
+    with.query(
+        SelectStatement::new()
+            .expr(Expr::val(1).div(Expr::Case(Box::new(divisor))))
+            .to_owned(),
+    )
+}
+
+/// Makes the statement a part of the query; returns the number of rows that it touches.
+fn add(with: &mut WithClause, index: usize, statement: SubQueryStatement) -> Expr {
+    let name = format!("w{index}");
+    with.cte(
+        CommonTableExpression::new()
+            .table_name(name.clone())
+            .query(returning_rows(statement))
+            .to_owned(),
+    );
+    let rows = Query::select()
+        .expr(Func::count(Expr::val(1)))
+        .from(name)
+        .to_owned();
+    Expr::SubQuery(None, Box::new(rows.into()))
 }
 
 fn returning_rows(statement: SubQueryStatement) -> SubQueryStatement {
@@ -240,26 +361,31 @@ fn returning_rows(statement: SubQueryStatement) -> SubQueryStatement {
 #[sea_orm::prelude::async_trait::async_trait]
 impl ConnectionTrait for TxConnection {
     fn get_database_backend(&self) -> DbBackend {
-        self.transaction.get_database_backend()
+        match &self.session {
+            Session::Transaction(transaction) => transaction.get_database_backend(),
+            Session::Optimistic(connection) => connection.get_database_backend(),
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.flush().await?;
-        self.transaction.execute_raw(statement).await
+        self.transaction().await?.execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.flush().await?;
-        self.transaction.execute_unprepared(sql).await
+        self.transaction().await?.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.flush().await?;
-        self.transaction.query_one_raw(statement).await
+        match self.ask(&statement).await? {
+            Asked::Transaction(transaction) => transaction.query_one_raw(statement).await,
+            Asked::Connection(connection) => connection.query_one_raw(statement).await,
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.flush().await?;
-        self.transaction.query_all_raw(statement).await
+        match self.ask(&statement).await? {
+            Asked::Transaction(transaction) => transaction.query_all_raw(statement).await,
+            Asked::Connection(connection) => connection.query_all_raw(statement).await,
+        }
     }
 }

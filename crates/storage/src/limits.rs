@@ -13,7 +13,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
 use tokio::task::JoinSet;
 
-pub use bulk::{count_stores_for_measuring, insert_stores_for_measuring};
+pub use bulk::{
+    count_stores_for_measuring, count_untold_events_for_measuring, insert_stores_for_measuring,
+    list_effects_for_measuring,
+};
 
 /// About what a row of ours holds.
 const BODY: &str = "A row of two hundred bytes, which is about what a store, an authorization or an \

@@ -40,10 +40,8 @@ pub async fn insert(tx: &Tx, new: &Store) -> Result<(), StorageError> {
         created_at: to_millis(new.created_at),
         unbound_at: None,
     };
-    Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(tx.connection())
-        .await?;
-    Ok(())
+    let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
+    tx.write_later(Write::any("stores", insert)).await
 }
 
 /// The store, unless it was unbound.
@@ -57,16 +55,18 @@ pub async fn find(
 }
 
 /// The store, locked until the transaction ends: whoever changes a store starts here, so that two
-/// changes of one store never mix.
+/// changes of one store never mix. Without a transaction its revision tells at the end whether it was
+/// changed in between.
 pub async fn find_locked(
     tx: &Tx,
     institution: InstitutionId,
     id: StoreId,
 ) -> Result<Option<Store>, StorageError> {
-    let row = of_institution(institution, id)
-        .lock_exclusive()
-        .one(tx.connection())
-        .await?;
+    let mut found = of_institution(institution, id);
+    if tx.locks() {
+        found = found.lock_exclusive();
+    }
+    let row = found.one(tx.connection()).await?;
     row.map(Store::try_from).transpose()
 }
 

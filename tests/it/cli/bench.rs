@@ -102,6 +102,55 @@ async fn starts_are_counted_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flow_ends_with_one_webhook() {
+    let subject = measure(&["flow", "--operations", "40", "--connections", "4"], None).await;
+    for what in [
+        "40 of 40 sellers were sent back",
+        "40 of 40 stores had one webhook, of their success",
+        "0 webhooks told of anything else",
+        "0 signatures were wrong",
+        // The warm-up has a tenth of the operations, and one more.
+        "45 of 45 stores are SUCCESS in the database",
+        "0 webhooks came after their run",
+    ] {
+        says(&subject, what);
+    }
+    for name in ["whole flows", "call to webhook, p99", "CPU of the peer"] {
+        assert!(value(&subject, name) >= 0.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_stores_and_events_are_all_there() {
+    let words = [
+        "scale",
+        "--operations",
+        "20",
+        "--connections",
+        "4",
+        "--stores",
+        "2000",
+        "--events",
+        "300",
+    ];
+    let subject = measure(&words, None).await;
+    for what in [
+        "2000 of 2000 stores wait in the database",
+        "40 of 40 started stores are PROCESSING in the database",
+        "the feed has grown by 300 of 300 places",
+        "300 of 300 events were placed and taken note of",
+    ] {
+        says(&subject, what);
+    }
+    for name in [
+        "starts, many stores over few",
+        "events told, last tenth over first",
+    ] {
+        assert!(value(&subject, name) > 0.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_is_delivered_once() {
     let words = ["deliver", "--operations", "100", "--connections", "4"];
     let subject = measure(&words, None).await;

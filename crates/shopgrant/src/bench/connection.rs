@@ -19,6 +19,14 @@ pub(super) struct Connection {
 pub(super) struct Reply<'a> {
     pub(super) status: u16,
     pub(super) body: &'a [u8],
+    head: &'a str,
+}
+
+impl Reply<'_> {
+    /// Where the answer sends a browser.
+    pub(super) fn location(&self) -> Option<&str> {
+        header(self.head, "location")
+    }
 }
 
 /// The connection cannot be used any more.
@@ -62,6 +70,7 @@ impl Connection {
         Ok(Reply {
             status,
             body: &self.buffer[body],
+            head,
         })
     }
 }

@@ -9,15 +9,15 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, interval_at};
+use tokio::time::{Instant, interval_at};
 
-use crate::bench::caller::{Institution, read, text};
+use crate::bench::caller::{Institution, read};
 use crate::bench::child::Child;
 use crate::bench::connection::{Connection, ConnectionError, Reply};
 use crate::bench::load::{Calls, Load, Until, drive};
 use crate::bench::machine::flush_ms;
 use crate::bench::options::BenchOptions;
-use crate::bench::peer::{Counts, Endpoint, Receipt};
+use crate::bench::peer::{Counts, Receipt};
 use crate::bench::progress::Progress;
 use crate::bench::report::{Report, Subject, Target};
 use crate::bench::rig::Rig;
@@ -31,10 +31,8 @@ use crate::settings::Role;
 const ENDPOINTS: u32 = 48;
 /// Connections over which the calls of the fixed rate are made.
 const CALLERS: u32 = 10;
-/// How long nothing may arrive before the rest counts as lost.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How often it is looked whether all have arrived.
-const LOOK: Duration = Duration::from_millis(20);
+/// How long after the connections are open the first call of the fixed rate is made.
+const LEAD: Duration = Duration::from_millis(20);
 /// What svix-server does in a second on two cores.
 const REFERENCE: f64 = 900.0;
 
@@ -114,15 +112,8 @@ impl Bench {
         let mut targets = Vec::new();
         for number in 0..ENDPOINTS {
             let (_, institution) = rig.institution(broker.address).await?;
-            let url = format!("http://{}/hook/{number}", rig.peer.address);
-            let fields = json!({"url": url, "description": "bench"});
-            let endpoint = institution
-                .call(broker.address, "/v1/webhook/create", &fields)
-                .await?;
-            let secret = text(&endpoint, "secret")?;
-            let known = serde_json::to_value(Endpoint { number, secret })?;
-            rig.tell_peer("/control/endpoint", &known).await?;
-            let fields = json!({"endpoint_id": text(&endpoint, "endpoint_id")?});
+            let endpoint = rig.hook(broker.address, &institution, number).await?;
+            let fields = json!({"endpoint_id": endpoint});
             targets.push(TestTarget {
                 institution,
                 body: fields.to_string().into_bytes(),
@@ -134,7 +125,7 @@ impl Bench {
             targets,
             subject,
         };
-        bench.wait_for(u64::from(ENDPOINTS)).await?;
+        bench.rig.wait_for_webhooks(u64::from(ENDPOINTS)).await?;
         bench.rig.tell_peer("/control/reset", &json!({})).await?;
         broker.stop().await?;
         Ok(bench)
@@ -160,7 +151,7 @@ impl Bench {
         for _ in 0..processes {
             workers.push(self.rig.serve(Role::Worker).await?);
         }
-        self.wait_for(events).await?;
+        self.rig.wait_for_webhooks(events).await?;
         let cpu = cpu_of_all(&workers);
         let database = self.rig.database_cpu().zip(database);
         let receipts = self.settle(&told).await?;
@@ -210,7 +201,7 @@ impl Bench {
         let pause = Duration::from_secs(1) * CALLERS / options.rate;
         for caller in 0..CALLERS {
             let connection = Connection::open(broker.address).await?;
-            let first = Instant::now() + pause * caller / CALLERS + LOOK;
+            let first = Instant::now() + pause * caller / CALLERS + LEAD;
             let calls = Arc::clone(&calls);
             callers.spawn(call_steadily(connection, calls, first, pause, caller, each));
         }
@@ -221,7 +212,7 @@ impl Bench {
         let count = u64::from(each * CALLERS);
         self.check_calls(&made, count);
         let told = self.take_back(calls)?;
-        self.wait_for(count).await?;
+        self.rig.wait_for_webhooks(count).await?;
         let receipts = self.settle(&told).await?;
         broker.stop().await?;
 
@@ -259,29 +250,6 @@ impl Bench {
         let problem = load.first_problem.as_deref().unwrap_or("");
         let what = format!("{} of {count} events were taken {problem}", load.right);
         self.subject.check(what, load.right == count);
-    }
-
-    /// Returns when so many events were received, or when nothing has come for long.
-    async fn wait_for(&self, events: u64) -> Result<(), Failure> {
-        let mut looks = interval(LOOK);
-        let mut seen = 0;
-        let mut last_change = Instant::now();
-        loop {
-            looks.tick().await;
-            let counts: Counts = self.rig.ask_peer("/control/counts").await?;
-            let arrived = counts.events + counts.early;
-            if arrived >= events {
-                return Ok(());
-            }
-            if arrived != seen {
-                seen = arrived;
-                last_change = Instant::now();
-            }
-            if last_change.elapsed() > PATIENCE {
-                // What is missing is told by the checks.
-                return Ok(());
-            }
-        }
     }
 
     /// Compares what was received with what the API told, and takes the counts back to zero.

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use broker::{Clock, SystemClock};
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, stdin};
@@ -44,6 +44,11 @@ pub(super) struct Signer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Receipt {
     pub(super) event: String,
+    #[serde(rename = "type")]
+    pub(super) event_type: String,
+    /// The store that it is about and how that stands, if it is about one.
+    pub(super) store: Option<String>,
+    pub(super) status: Option<String>,
     pub(super) times: u32,
     /// When it came first, and when its change was made, in microseconds since 1970.
     pub(super) first_at_us: i64,
@@ -128,8 +133,16 @@ async fn receive(
     sink: web::Data<Sink>,
 ) -> HttpResponse {
     #[derive(Deserialize)]
-    struct Event<'a> {
-        timestamp: &'a str,
+    struct Told {
+        #[serde(rename = "type")]
+        event_type: String,
+        timestamp: DateTime<Utc>,
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        store_id: Option<String>,
+        auth_status: Option<String>,
     }
     let now = SystemClock.now();
     let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
@@ -140,10 +153,7 @@ async fn receive(
     ) else {
         return HttpResponse::BadRequest().finish();
     };
-    let event_at_us = serde_json::from_slice::<Event<'_>>(&body)
-        .ok()
-        .and_then(|event| DateTime::parse_from_rfc3339(event.timestamp).ok())
-        .map(|at| at.timestamp_micros());
+    let told = serde_json::from_slice::<Told>(&body);
     let webhook = Webhook {
         id,
         timestamp,
@@ -156,19 +166,22 @@ async fn receive(
     };
     let mut book = sink.book();
     let book = &mut *book;
-    match (verified, event_at_us) {
+    match (verified, told) {
         (None, _) => book.counts.early += 1,
-        (Some(Err(_)), _) | (_, None) => book.counts.refused += 1,
-        (Some(Ok(())), Some(event_at_us)) => {
+        (Some(Err(_)), _) | (_, Err(_)) => book.counts.refused += 1,
+        (Some(Ok(())), Ok(told)) => {
             let event = webhook.id;
             let receipt = book
                 .receipts
                 .entry(event)
                 .or_insert_with_key(|event| Receipt {
                     event: event.clone(),
+                    event_type: told.event_type,
+                    store: told.data.store_id,
+                    status: told.data.auth_status,
                     times: 0,
                     first_at_us: now.timestamp_micros(),
-                    event_at_us,
+                    event_at_us: told.timestamp.timestamp_micros(),
                 });
             receipt.times += 1;
             match receipt.times {

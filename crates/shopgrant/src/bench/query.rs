@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::bench::caller::{Institution, read};
+use crate::bench::child::Child;
 use crate::bench::connection::Reply;
 use crate::bench::load::{Calls, Load, Until, drive};
 use crate::bench::options::BenchOptions;
 use crate::bench::peer::Signer;
 use crate::bench::progress::Progress;
 use crate::bench::report::{Report, Subject, Target};
-use crate::bench::rig::{NewStore, Rig};
+use crate::bench::rig::{NewStore, Rig, Seller};
 use crate::bench::statistics::{micros_each, per_second, quantile_ms};
 use crate::bench::usage;
 use crate::command::Failure;
@@ -33,15 +34,8 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<Report, Failure> {
     };
     rig.tell_peer("/control/signer", &serde_json::to_value(signer)?)
         .await?;
-    let calls_to = |path: &'static str| {
-        Arc::new(Queries {
-            institution: Arc::clone(&seller.institution),
-            client: seller.client.to_string(),
-            stores: Arc::clone(&stores),
-            path,
-        })
-    };
-    let (queries, bare_calls) = (calls_to("/v1/store/query"), calls_to("/signed"));
+    let queries = Arc::new(Queries::of(&seller, &stores, "/v1/store/query"));
+    let bare_calls = Arc::new(Queries::of(&seller, &stores, "/signed"));
     let (connections, span) = (options.connections.get(), Until::Span(options.span()));
     let mut subject = rig.subject();
     let progress = Progress::of(options.runs());
@@ -55,7 +49,7 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<Report, Failure> {
         let bare = drive(rig.peer.address, connections, span, &bare_calls).await?;
         check(&mut subject, &bare);
         let before = usage::cpu_of(broker.pid);
-        let load = drive(broker.address, connections, span, &queries).await?;
+        let load = query_all(&broker, &seller, &stores, options).await?;
         let spent = usage::cpu_of(broker.pid).zip(before);
         check(&mut subject, &load);
         let rate = per_second(load.right, load.elapsed);
@@ -81,11 +75,23 @@ pub(crate) async fn run(options: &BenchOptions) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn check(subject: &mut Subject, load: &Load) {
+pub(super) fn check(subject: &mut Subject, load: &Load) {
     let problem = load.first_problem.as_deref().unwrap_or("");
     let (right, wrong) = (load.right, load.wrong);
     let what = format!("{right} answers were right, {wrong} were wrong {problem}");
     subject.check(what, wrong == 0 && right > 0);
+}
+
+/// Asks for the stores by turns.
+pub(super) async fn query_all(
+    broker: &Child,
+    seller: &Seller,
+    stores: &Arc<Vec<NewStore>>,
+    options: &BenchOptions,
+) -> Result<Load, Failure> {
+    let calls = Arc::new(Queries::of(seller, stores, "/v1/store/query"));
+    let span = Until::Span(options.span());
+    drive(broker.address, options.connections.get(), span, &calls).await
 }
 
 struct Queries {
@@ -96,6 +102,15 @@ struct Queries {
 }
 
 impl Queries {
+    fn of(seller: &Seller, stores: &Arc<Vec<NewStore>>, path: &'static str) -> Self {
+        Self {
+            institution: Arc::clone(&seller.institution),
+            client: seller.client.to_string(),
+            stores: Arc::clone(stores),
+            path,
+        }
+    }
+
     fn store(&self, number: u64) -> String {
         let index = usize::try_from(number).unwrap_or_default() % self.stores.len();
         self.stores[index].id.to_string()

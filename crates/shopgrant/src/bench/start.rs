@@ -243,6 +243,35 @@ pub(super) async fn start_all(
     drive(broker.address, options.connections.get(), count, &calls).await
 }
 
+/// `store/auth` by URL of one store.
+pub(super) fn start_request(institution: &Institution, client: &str, store: &NewStore) -> Vec<u8> {
+    let body = json!({
+        "client_id": client,
+        "store_id": store.id.to_string(),
+        "auth_type": "URL",
+        "seller_id": store.shop,
+        "redirect_url": format!("{ORIGIN}/return"),
+    });
+    institution.request("/v1/store/auth", body.to_string().as_bytes())
+}
+
+/// The link that was answered, which must lead to the store's own shop.
+pub(super) fn read_link(store: &NewStore, reply: &Reply<'_>) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct Started {
+        auth_url: String,
+    }
+    let started: Started = read(reply)?;
+    if started
+        .auth_url
+        .contains(&format!("/shopline/{}/", store.shop))
+    {
+        Ok(started.auth_url)
+    } else {
+        Err("the link leads to another shop".to_owned())
+    }
+}
+
 struct Starts {
     institution: Arc<Institution>,
     client: String,
@@ -257,30 +286,11 @@ impl Starts {
 
 impl Calls for Starts {
     fn request(&self, number: u64) -> Vec<u8> {
-        let NewStore { id, shop } = self.store(number);
-        let body = json!({
-            "client_id": self.client,
-            "store_id": id.to_string(),
-            "auth_type": "URL",
-            "seller_id": shop,
-            "redirect_url": format!("{ORIGIN}/return"),
-        });
-        let body = body.to_string();
-        self.institution.request("/v1/store/auth", body.as_bytes())
+        start_request(&self.institution, &self.client, self.store(number))
     }
 
     fn check(&self, number: u64, reply: &Reply<'_>) -> Result<(), String> {
-        #[derive(Deserialize)]
-        struct Started {
-            auth_url: String,
-        }
-        let started: Started = read(reply)?;
-        let shop = &self.store(number).shop;
-        if started.auth_url.contains(&format!("/shopline/{shop}/")) {
-            Ok(())
-        } else {
-            Err("the link leads to another shop".to_owned())
-        }
+        read_link(self.store(number), reply).map(drop)
     }
 }
 

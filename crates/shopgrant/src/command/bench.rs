@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::bench::{self, BenchOptions, DeliverOptions, StartOptions};
+use crate::bench::{self, BenchOptions, DeliverOptions, ScaleOptions, StartOptions};
 use crate::command::{Failure, log_as_text};
 
 /// Measure this program on this machine, beside what the machine can do
@@ -15,9 +15,21 @@ use crate::command::{Failure, log_as_text};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     Start(StartOptions),
+    Flow(Flow),
     Deliver(DeliverOptions),
     Query(Query),
+    Scale(ScaleOptions),
     Footprint(Footprint),
+}
+
+/// Whole authorizations per second, from the call to the webhook
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  shopgrant bench flow --database-url postgres://127.0.0.1/postgres"
+)]
+pub(crate) struct Flow {
+    #[command(flatten)]
+    common: BenchOptions,
 }
 
 /// Memory at rest and under load, and the time until it is ready
@@ -49,6 +61,16 @@ impl Bench {
         match self {
             Self::Start(options) => {
                 Box::pin(bench::conclude(&options.common, bench::start(&options))).await
+            }
+            Self::Flow(options) => {
+                Box::pin(bench::conclude(
+                    &options.common,
+                    bench::flow(&options.common),
+                ))
+                .await
+            }
+            Self::Scale(options) => {
+                Box::pin(bench::conclude(&options.common, bench::scale(&options))).await
             }
             Self::Deliver(options) => {
                 Box::pin(bench::conclude(&options.common, bench::deliver(&options))).await

@@ -3,12 +3,14 @@
 use domain::{AuthStatus, InstitutionId, Store};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use crate::database::Storage;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
+use crate::row::outbox;
 use crate::row::store::{Column, Entity, Model};
 
 /// Rows of one statement, whose columns stay below what both databases take as parameters.
@@ -50,6 +52,38 @@ pub async fn count_stores_for_measuring(
         .count(db.connection())
         .await?;
     Ok(counted)
+}
+
+/// How many events of an institution nobody has taken note of.
+pub async fn count_untold_events_for_measuring(
+    db: &impl Executor,
+    institution: InstitutionId,
+) -> Result<u64, StorageError> {
+    let counted = outbox::Entity::find()
+        .filter(outbox::Column::InstitutionId.eq(institution.uuid()))
+        .filter(outbox::Column::EffectAt.is_null())
+        .count(db.connection())
+        .await?;
+    Ok(counted)
+}
+
+/// When each event of an institution that has its place was taken note of, in epoch milliseconds, the
+/// first of them first.
+pub async fn list_effects_for_measuring(
+    db: &impl Executor,
+    institution: InstitutionId,
+) -> Result<Vec<i64>, StorageError> {
+    let times = outbox::Entity::find()
+        .select_only()
+        .column(outbox::Column::EffectAt)
+        .filter(outbox::Column::InstitutionId.eq(institution.uuid()))
+        .filter(outbox::Column::Position.is_not_null())
+        .filter(outbox::Column::EffectAt.is_not_null())
+        .order_by_asc(outbox::Column::EffectAt)
+        .into_tuple()
+        .all(db.connection())
+        .await?;
+    Ok(times)
 }
 
 fn row(store: &Store) -> Model {

@@ -41,6 +41,7 @@ mod diagnosis;
 mod feed;
 mod group_commit;
 mod institutions;
+mod optimistic;
 mod outbox;
 mod retention;
 mod round_trips;
