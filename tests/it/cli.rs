@@ -51,8 +51,10 @@ async fn every_command_answers_help_with_an_example() {
         checked,
         [
             "bench deliver",
+            "bench flow",
             "bench footprint",
             "bench query",
+            "bench scale",
             "bench start",
             "call",
             "demo",

@@ -103,11 +103,13 @@ impl Broker {
                 return false;
             }
         };
+        let has_found_some = !due.is_empty();
         for due in due {
             let slot = self.slots().occupy(due.endpoint.id);
             self.begin(Assignment { due, lease, slot }, under_way, ended);
         }
-        self.slots().free() == 0 || !self.slots().busy().is_empty()
+        // Fewer than there were slots says nothing: no endpoint gets more than its share of a lease.
+        has_found_some || self.slots().free() == 0 || !self.slots().busy().is_empty()
     }
 
     /// Each attempt is a task of its own: one that waited for the loop to poll it could hold the one

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::{from_millis, to_millis};
+use crate::literal::is_word;
 use crate::news::News;
 use crate::row::authorization::{ActiveModel, Column, Entity, Model};
 use crate::sealing::{Fingerprint, Sealed};
@@ -236,8 +237,8 @@ pub async fn has_due_key_for_worker(
 
 fn due_keys(now: DateTime<Utc>) -> Condition {
     Condition::all()
-        .add(Column::Status.eq(AuthorizationStatus::Pending.code()))
-        .add(Column::AuthType.eq(AuthType::Key.code()))
+        .add(is_word(Column::Status, AuthorizationStatus::Pending.code()))
+        .add(is_word(Column::AuthType, AuthType::Key.code()))
         .add(Column::NextAttemptAt.lte(to_millis(now)))
         .add(Column::LeaseUntil.lte(to_millis(now)))
 }
@@ -303,7 +304,7 @@ pub async fn list_overdue_for_worker(
     limit: u64,
 ) -> Result<Vec<Authorization>, StorageError> {
     Entity::find()
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(is_word(Column::Status, AuthorizationStatus::Pending.code()))
         .filter(Column::DeadlineAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .order_by_asc(Column::DeadlineAt)
@@ -322,7 +323,10 @@ pub async fn list_interrupted_for_worker(
     limit: u64,
 ) -> Result<Vec<Authorization>, StorageError> {
     Entity::find()
-        .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
+        .filter(is_word(
+            Column::Status,
+            AuthorizationStatus::Exchanging.code(),
+        ))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .order_by_asc(Column::LeaseUntil)
         .limit(limit)

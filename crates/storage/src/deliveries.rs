@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
+use crate::literal::is_word;
 use crate::news::News;
 use crate::row::delivery::{ActiveModel, Column, Entity, Model};
 use crate::row::{endpoint, outbox};
@@ -93,7 +94,7 @@ pub async fn lease_for_worker(
     limit: u64,
 ) -> Result<Vec<DueDelivery>, StorageError> {
     let mut rows = Entity::find()
-        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .filter(is_word(Column::Status, DeliveryStatus::Pending.code()))
         .filter(Column::NextAttemptAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .filter(Column::EndpointId.is_not_in(busy.iter().map(|id| id.uuid())))
@@ -275,7 +276,7 @@ pub async fn has_due_for_worker(
     let due: Option<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .filter(is_word(Column::Status, DeliveryStatus::Pending.code()))
         .filter(Column::NextAttemptAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))

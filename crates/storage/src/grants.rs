@@ -10,6 +10,7 @@ use sea_orm::{
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
+use crate::literal::is_word;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 
@@ -68,7 +69,7 @@ pub async fn list_expired_for_worker(
     limit: u64,
 ) -> Result<Vec<ExpiredGrant>, StorageError> {
     let rows = Entity::find()
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_word(Column::Status, LIVE))
         .filter(Column::ExpiresAt.lte(to_millis(now)))
         .order_by_asc(Column::ExpiresAt)
         .limit(limit)

@@ -23,6 +23,7 @@ pub mod idempotency;
 mod instant;
 pub mod institutions;
 pub mod limits;
+mod literal;
 mod measure;
 mod news;
 pub mod nonces;
