@@ -228,6 +228,7 @@ pub async fn has_due_key_for_worker(
         .select_only()
         .column(Column::Id)
         .filter(due_keys(now))
+        .order_by_asc(Column::NextAttemptAt)
         .limit(1)
         .into_tuple()
         .one(db.connection())

@@ -280,6 +280,8 @@ pub async fn has_due_for_worker(
         .filter(Column::NextAttemptAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))
+        // By the index, or PostgreSQL walks through the table in the hope of finding one soon.
+        .order_by_asc(Column::NextAttemptAt)
         .limit(1)
         .into_tuple()
         .one(db.connection())

@@ -155,23 +155,33 @@ fn readable(rows: Vec<Model>) -> Vec<Event> {
     events
 }
 
-/// Whether there is anything to place or to publish; asked before a transaction is opened for it.
+/// Whether there is anything to place or to publish; asked before a transaction is opened for it. The two
+/// are asked apart, and in the order of their indexes: a database that expects to find one soon would walk
+/// through the whole table otherwise, and when there is none it would not stop.
 pub async fn has_work_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let due = Column::EffectAt
-        .is_null()
-        .and(Column::LeaseUntil.lte(to_millis(now)));
-    let row: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due.or(Column::Position.is_null()))
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(row.is_some())
+    let unplaced = Entity::find()
+        .filter(Column::Position.is_null())
+        .order_by_asc(Column::Id);
+    let due = Entity::find()
+        .filter(Column::EffectAt.is_null())
+        .filter(Column::LeaseUntil.lte(to_millis(now)))
+        .order_by_asc(Column::LeaseUntil);
+    for question in [unplaced, due] {
+        let first: Option<Uuid> = question
+            .select_only()
+            .column(Column::Id)
+            .limit(1)
+            .into_tuple()
+            .one(db.connection())
+            .await?;
+        if first.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Leases events that have their place and that nobody has taken note of, the longest due first; no other
