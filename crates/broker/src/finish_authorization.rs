@@ -169,6 +169,15 @@ impl Broker {
         Ok((store, event))
     }
 
+    pub(crate) fn claimant(&self, store: &Store) -> Claimant {
+        Claimant {
+            uniqueness: self.options().uniqueness,
+            realm: store.platform.realm(),
+            institution: store.institution,
+            store: store.id,
+        }
+    }
+
     /// Takes the shop, and for KEY the credential. Both or none.
     async fn take_claims(
         &self,
@@ -177,12 +186,7 @@ impl Broker {
         grant: &NewGrant,
         fingerprint: Option<&Fingerprint>,
     ) -> Result<bool, Internal> {
-        let claimant = Claimant {
-            uniqueness: self.options().uniqueness,
-            realm: store.platform.realm(),
-            institution: store.institution,
-            store: store.id,
-        };
+        let claimant = self.claimant(store);
         // The same order everywhere, so that two stores never wait for each other's claims.
         let has_shop = claims::take_shop(tx, claimant, &grant.proof.shop).await?;
         let has_credential = match fingerprint {

@@ -208,16 +208,14 @@ impl Broker {
         store: &Store,
         fitting: &Fitting,
     ) -> Decision<(), StartAuthorizationError> {
-        let (institution, realm) = (store.institution, store.platform.realm());
+        let claimant = self.claimant(store);
         if let Some(label) = &fitting.expected_shop
-            && claims::is_shop_held_by_another_store(tx, institution, store.id, realm, label)
-                .await?
+            && claims::is_shop_held_by_another_store(tx, claimant, label).await?
         {
             return Ok(Err(StartAuthorizationError::ShopHeld));
         }
         if let Some((_, print)) = &fitting.key
-            && claims::is_credential_held_by_another_store(tx, institution, store.id, realm, print)
-                .await?
+            && claims::is_credential_held_by_another_store(tx, claimant, print).await?
         {
             return Ok(Err(StartAuthorizationError::CredentialHeld));
         }

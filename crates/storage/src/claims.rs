@@ -22,7 +22,7 @@ pub enum Uniqueness {
     Institution,
 }
 
-/// A store that takes a claim.
+/// A store that takes a claim, or asks for one.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant {
     pub uniqueness: Uniqueness,
@@ -103,6 +103,15 @@ impl Claimant {
             Uniqueness::Institution => self.institution.to_string(),
         }
     }
+
+    /// The one claim of its kind that there can be.
+    fn owned(&self, kind: &str, value: &str) -> Condition {
+        Condition::all()
+            .add(Column::Scope.eq(self.scope()))
+            .add(Column::Realm.eq(self.realm.code()))
+            .add(Column::Kind.eq(kind))
+            .add(Column::Value.eq(value))
+    }
 }
 
 /// Frees whatever the store holds.
@@ -116,20 +125,22 @@ pub async fn free(tx: &Tx, store: StoreId) -> Result<(), StorageError> {
 
 /// Whether another store of this institution holds the shop, by its identity or by the label that was
 /// proven with it. Other institutions' claims are not looked at: nobody may probe for a stranger's shop.
+///
+/// Each half of the question is in the words of an index: it must not cost more with every store.
 pub async fn is_shop_held_by_another_store(
     db: &impl Executor,
-    institution: InstitutionId,
-    store: StoreId,
-    realm: IdentityRealm,
+    claimant: Claimant,
     label: &ShopLabel,
 ) -> Result<bool, StorageError> {
-    let identity = ShopIdentity::new(realm, label.as_str());
-    let named = Condition::any()
-        .add(Column::Label.eq(label.as_str()))
-        .add(Column::Value.eq(identity.value()));
-    let held = of_another_store(institution, store, realm)
+    let identity = ShopIdentity::new(claimant.realm, label.as_str());
+    let by_identity = claimant.owned(SHOP, identity.value());
+    let by_label = Condition::all()
+        .add(Column::InstitutionId.eq(claimant.institution.uuid()))
+        .add(Column::Realm.eq(claimant.realm.code()))
+        .add(Column::Label.eq(label.as_str()));
+    let held = of_another_store(claimant)
         .add(Column::Kind.eq(SHOP))
-        .add(named);
+        .add(Condition::any().add(by_identity).add(by_label));
     Ok(Entity::find()
         .filter(held)
         .one(db.connection())
@@ -140,14 +151,11 @@ pub async fn is_shop_held_by_another_store(
 /// Whether another store of this institution holds the KEY credential.
 pub async fn is_credential_held_by_another_store(
     db: &impl Executor,
-    institution: InstitutionId,
-    store: StoreId,
-    realm: IdentityRealm,
+    claimant: Claimant,
     fingerprint: &Fingerprint,
 ) -> Result<bool, StorageError> {
-    let held = of_another_store(institution, store, realm)
-        .add(Column::Kind.eq(CREDENTIAL))
-        .add(Column::Value.eq(BASE64_STANDARD.encode(fingerprint.value)));
+    let value = BASE64_STANDARD.encode(fingerprint.value);
+    let held = of_another_store(claimant).add(claimant.owned(CREDENTIAL, &value));
     Ok(Entity::find()
         .filter(held)
         .one(db.connection())
@@ -155,9 +163,8 @@ pub async fn is_credential_held_by_another_store(
         .is_some())
 }
 
-fn of_another_store(institution: InstitutionId, store: StoreId, realm: IdentityRealm) -> Condition {
+fn of_another_store(claimant: Claimant) -> Condition {
     Condition::all()
-        .add(Column::InstitutionId.eq(institution.uuid()))
-        .add(Column::StoreId.ne(store.uuid()))
-        .add(Column::Realm.eq(realm.code()))
+        .add(Column::InstitutionId.eq(claimant.institution.uuid()))
+        .add(Column::StoreId.ne(claimant.store.uuid()))
 }

@@ -150,17 +150,13 @@ async fn only_stores_of_the_same_institution_show_what_is_held(database: &TestDa
         (BETA, 3, IdentityRealm::Shopline, "demo", false),
         (BETA, 3, IdentityRealm::Shopline, "9001", false),
     ] {
-        let label = ShopLabel::from_checked(text);
-        let seen = claims::is_shop_held_by_another_store(
-            &storage,
-            institution,
-            store_id(store),
+        let asking = Claimant {
             realm,
-            &label,
-        )
-        .await
-        .unwrap();
-        assert_eq!(seen, held, "{text} in {realm:?} for store {store}");
+            ..claimant(Uniqueness::Broker, institution, store)
+        };
+        let label = ShopLabel::from_checked(text);
+        let seen = claims::is_shop_held_by_another_store(&storage, asking, &label).await;
+        assert_eq!(seen.unwrap(), held, "{text} in {realm:?} for store {store}");
     }
     for (institution, store, text, held) in [
         (ALPHA, 2, "ck_1", true),
@@ -168,15 +164,9 @@ async fn only_stores_of_the_same_institution_show_what_is_held(database: &TestDa
         (ALPHA, 1, "ck_1", false),
         (BETA, 3, "ck_1", false),
     ] {
-        let seen = claims::is_credential_held_by_another_store(
-            &storage,
-            institution,
-            store_id(store),
-            IdentityRealm::Shopline,
-            &fingerprint(text),
-        )
-        .await
-        .unwrap();
-        assert_eq!(seen, held, "{text} for store {store}");
+        let asking = claimant(Uniqueness::Broker, institution, store);
+        let print = fingerprint(text);
+        let seen = claims::is_credential_held_by_another_store(&storage, asking, &print).await;
+        assert_eq!(seen.unwrap(), held, "{text} for store {store}");
     }
 }
