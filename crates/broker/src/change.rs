@@ -59,11 +59,11 @@ impl Broker {
 
     /// Like [`Broker::change`], for work whose writes can be one statement: see
     /// [`storage::Storage::write_optimistically`].
-    async fn change_at_once<T, E, F>(&self, caller: &Caller, mut work: F) -> Result<T, CallError<E>>
+    async fn change_at_once<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, CallError<E>>
     where
         T: Send,
         E: Send,
-        F: for<'tx> AsyncFnMut(&'tx Tx) -> Decision<T, E> + Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Decision<T, E> + Clone + Send,
     {
         let decision = self
             .storage()
@@ -82,12 +82,12 @@ impl Broker {
         &self,
         caller: &Caller,
         call: &'static str,
-        mut work: F,
+        work: F,
     ) -> Result<T, CallError<E>>
     where
         T: Answer,
         E: Send,
-        F: for<'tx> AsyncFnMut(&'tx Tx) -> Decision<T, E> + Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Decision<T, E> + Clone + Send,
     {
         let Some(sent) = &caller.idempotency else {
             return self.change_at_once(caller, work).await;
@@ -99,7 +99,7 @@ impl Broker {
         };
         self.storage()
             .write(async |tx: &Tx| {
-                let decision = self.decide_once(tx, key, sent, &mut work).await?;
+                let decision = self.decide_once(tx, key, sent, work).await?;
                 self.consume_nonce(tx, caller).await?;
                 Ok::<_, CallError<E>>(decision)
             })
@@ -118,12 +118,12 @@ impl Broker {
         tx: &Tx,
         key: IdempotencyKey<'_>,
         sent: &Idempotency,
-        work: &mut F,
+        work: F,
     ) -> Result<Result<T, CallError<E>>, Internal>
     where
         T: Answer,
         E: Send,
-        F: for<'tx> AsyncFnMut(&'tx Tx) -> Decision<T, E> + Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Decision<T, E> + Send,
     {
         match self.reserve(tx, key, sent).await? {
             Reservation::Reused => return Ok(Err(CallError::IdempotencyKeyReused)),

@@ -1,11 +1,11 @@
 //! Makes a delivery of each event for each endpoint that wants it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::endpoint::Endpoint;
-use domain::{DeliveryId, EventId, InstitutionId, LeaseId};
+use domain::{DeliveryId, EventId, LeaseId};
 use messaging::{ConsumeError, Consumer, Message};
 use storage::deliveries::{DueDelivery, NewDelivery};
 use storage::outbox::Event;
@@ -75,14 +75,11 @@ impl Broker {
         let lease_until = now + self.delivery_lease();
         let assigned = self
             .storage()
-            .write(async |tx: &Tx| {
-                let events = outbox::record_effects_for_worker(tx, ids, now).await?;
-                if events.is_empty() {
-                    return Ok(Vec::new());
-                }
-                let institutions: BTreeSet<InstitutionId> =
-                    events.iter().map(|event| event.institution).collect();
-                let endpoints = endpoints::list_for_worker(tx, &institutions).await?;
+            .write_optimistically(async |tx: &Tx| {
+                let (events, endpoints) = tokio::try_join!(
+                    outbox::record_effects_for_worker(tx, ids, now),
+                    endpoints::list_for_worker(tx, ids),
+                )?;
                 let (mut new, mut assigned) = (Vec::new(), Vec::new());
                 for event in events {
                     let event = Target::of(event);

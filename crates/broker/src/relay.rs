@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{EventId, LeaseId};
 use messaging::{Custody, Message};
 use storage::outbox::Event;
-use storage::{StorageError, Tx, outbox};
+use storage::{Tx, outbox};
 
 use crate::Broker;
 use crate::crash_point::CrashPoint;
@@ -23,31 +23,45 @@ const RETRY: Duration = Duration::from_secs(1);
 const EFFECT_OVERDUE: Duration = Duration::from_mins(5);
 
 impl Broker {
-    /// Places and publishes what is due. What the bus does not take stays in the outbox; several relays
-    /// may run.
+    /// Places and publishes what was committed, and publishes again what is due again. What the bus does
+    /// not take stays in the outbox; several relays may run.
     pub async fn relay_step(&self) -> Result<Progress, Internal> {
-        let now = self.now();
-        if !outbox::has_work_for_worker(self.storage(), now).await? {
-            return Ok(Progress::Idle);
-        }
         let lease = LeaseId::new(self.next_id());
-        let events = self
+        let until = self.now() + LEASE;
+        let placed = self
             .storage()
-            .write(async |tx: &Tx| {
-                let until = now + LEASE;
-                let mut events = outbox::place_for_worker(tx, lease, until, BATCH).await?;
-                let left = BATCH - u64::try_from(events.len()).unwrap_or(BATCH);
-                if left > 0 {
-                    let again = outbox::lease_for_worker(tx, now, lease, until, left).await?;
-                    events.extend(again);
-                }
-                Ok::<_, StorageError>(events)
+            .write_optimistically(async |tx: &Tx| {
+                outbox::place_for_worker(tx, lease, until, BATCH).await
             })
             .await?;
-        if events.is_empty() {
-            return Ok(Progress::Worked);
+        let left = BATCH - u64::try_from(placed.len()).unwrap_or(BATCH);
+        match self.carry(lease, &placed).await? {
+            Progress::Worked if left == 0 => return Ok(Progress::Worked),
+            Progress::Stuck => return Ok(Progress::Stuck),
+            Progress::Idle | Progress::Worked => {}
         }
-        let (taken, refused) = self.publish(&events).await;
+        let now = self.now();
+        if !outbox::has_due_for_worker(self.storage(), now).await? {
+            return Ok(if placed.is_empty() {
+                Progress::Idle
+            } else {
+                Progress::Worked
+            });
+        }
+        let until = now + LEASE;
+        let again = self
+            .storage()
+            .write(async |tx: &Tx| outbox::lease_for_worker(tx, now, lease, until, left).await)
+            .await?;
+        self.carry(lease, &again).await
+    }
+
+    /// Publishes events under their lease.
+    async fn carry(&self, lease: LeaseId, events: &[Event]) -> Result<Progress, Internal> {
+        if events.is_empty() {
+            return Ok(Progress::Idle);
+        }
+        let (taken, refused) = self.publish(events).await;
         self.reach(CrashPoint::Published);
         self.settle(lease, &taken, &refused).await?;
         if taken.is_empty() {
@@ -64,22 +78,23 @@ impl Broker {
         taken: &[EventId],
         refused: &[EventId],
     ) -> Result<(), Internal> {
-        // Where the consumer has committed already, its mark says more than ours would.
-        let taken = match self.bus().custody() {
-            Custody::Kept => taken,
-            Custody::Consumed => &[],
-        };
-        if taken.is_empty() && refused.is_empty() {
-            return Ok(());
-        }
         let now = self.now();
-        self.storage()
-            .write(async |tx: &Tx| {
-                let again = now + EFFECT_OVERDUE;
-                outbox::mark_published_for_worker(tx, lease, taken, now, again).await?;
-                outbox::release_for_worker(tx, lease, refused, now + RETRY).await
-            })
-            .await?;
+        // Where the consumer has committed already, its mark says more than ours would.
+        if self.bus().custody() == Custody::Kept && !taken.is_empty() {
+            let again = now + EFFECT_OVERDUE;
+            self.storage()
+                .write_optimistically(async |tx: &Tx| {
+                    outbox::mark_published_for_worker(tx, lease, taken, now, again).await
+                })
+                .await?;
+        }
+        if !refused.is_empty() {
+            self.storage()
+                .write_optimistically(async |tx: &Tx| {
+                    outbox::release_for_worker(tx, lease, refused, now + RETRY).await
+                })
+                .await?;
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! `store/unbind`: the end of a store.
 
+use std::sync::{Mutex, PoisonError};
+
 use domain::{AuthorizationState, EventType, StoreState};
 use storage::{Tx, authorizations, claims, grants, stores};
 
@@ -31,7 +33,8 @@ impl Broker {
     ) -> Result<(), CallError<UnbindStoreError>> {
         let institution = &caller.institution;
         let meant = StoreRef::read(&command.client_id, &command.store_id);
-        let mut told = None;
+        // The work may be done twice, and is logged once.
+        let told = Mutex::new(None);
         self.change_once(caller, "store/unbind", async |tx: &Tx| {
             let Some(store) = meant.find_locked(tx, institution.id).await? else {
                 return Ok(Err(if meant.has_client(tx, institution.id).await? {
@@ -55,11 +58,11 @@ impl Broker {
             let event = self
                 .tell_store(tx, institution, EventType::StoreUnbound, &unbound)
                 .await?;
-            told = Some((unbound.id, event));
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some((unbound.id, event));
             Ok(Ok(()))
         })
         .await?;
-        if let Some((store, event)) = told {
+        if let Some((store, event)) = told.into_inner().unwrap_or_else(PoisonError::into_inner) {
             tracing::info!(store.id = %store, event.id = %event, "a store was unbound");
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::DeliveryId;
 use domain::delivery::AttemptError;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryTrait};
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use crate::error::StorageError;
 use crate::executor::{Tx, Write};
 use crate::instant::to_millis;
 use crate::row::attempt;
+use crate::shape::filled;
 
 /// What was sent and what came back.
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ pub async fn insert_for_worker(tx: &Tx, attempts: &[Attempt]) -> Result<(), Stor
         .into_active_model()
         .reset_all()
     });
-    let insert = attempt::Entity::insert_many(rows).into_query();
+    let insert = attempt::Entity::insert_many(filled(rows))
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .into_query();
     tx.write_later(Write::any("attempts", insert)).await
 }

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use domain::{IdentityRealm, InstitutionId, ProvenShop, ShopIdentity, ShopLabel, StoreId};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait,
 };
 
 use crate::error::StorageError;
@@ -128,7 +128,7 @@ pub async fn free(tx: &Tx, store: StoreId) -> Result<(), StorageError> {
 ///
 /// Each half of the question is in the words of an index: it must not cost more with every store.
 pub async fn is_shop_held_by_another_store(
-    db: &impl Executor,
+    tx: &Tx,
     claimant: Claimant,
     label: &ShopLabel,
 ) -> Result<bool, StorageError> {
@@ -141,26 +141,18 @@ pub async fn is_shop_held_by_another_store(
     let held = of_another_store(claimant)
         .add(Column::Kind.eq(SHOP))
         .add(Condition::any().add(by_identity).add(by_label));
-    Ok(Entity::find()
-        .filter(held)
-        .one(db.connection())
-        .await?
-        .is_some())
+    tx.finds(Entity::find().filter(held).into_query()).await
 }
 
 /// Whether another store of this institution holds the KEY credential.
 pub async fn is_credential_held_by_another_store(
-    db: &impl Executor,
+    tx: &Tx,
     claimant: Claimant,
     fingerprint: &Fingerprint,
 ) -> Result<bool, StorageError> {
     let value = BASE64_STANDARD.encode(fingerprint.value);
     let held = of_another_store(claimant).add(claimant.owned(CREDENTIAL, &value));
-    Ok(Entity::find()
-        .filter(held)
-        .one(db.connection())
-        .await?
-        .is_some())
+    tx.finds(Entity::find().filter(held).into_query()).await
 }
 
 fn of_another_store(claimant: Claimant) -> Condition {

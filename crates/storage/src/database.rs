@@ -33,6 +33,9 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 const SQLITE_READERS: u32 = 8;
 /// Connections to PostgreSQL for each process.
 const POSTGRES_CONNECTIONS: u32 = 24;
+/// Prepared statements that each of them keeps: more than there are, or they would be prepared again and
+/// again, and planned anew each time.
+const STATEMENTS: usize = 300;
 
 /// A database that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +108,7 @@ impl Storage {
         let options = PgConnectOptions::from_str(database_url)
             .map_err(|_| OpenError::Url)?
             .application_name("shopgrant")
+            .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         // The pool would try until its time is up, and then tell of the time and not of the cause.
         let first = sqlx::PgConnection::connect_with(&options)
@@ -194,31 +198,43 @@ impl Storage {
         Ok(value)
     }
 
-    /// Like [`Storage::write`], for work whose writes can be one statement. On PostgreSQL it is tried
-    /// without a transaction first, which saves three trips there and back: nothing is locked, and nothing
-    /// is written if a row was changed in between. Then, or if the work needs more, it is done once more in
-    /// a transaction.
-    pub async fn write_optimistically<T, E, F>(&self, mut work: F) -> Result<T, E>
+    /// Like [`Storage::write`], for work that writes only at its end. It is tried outside of a transaction
+    /// first, with all its writes together at the end: nothing is locked meanwhile, which saves PostgreSQL
+    /// three trips there and back, and keeps SQLite's one writer free for others. Nothing is written if a
+    /// row was changed in between. Then, or if the work needs more, it is done once more in a transaction.
+    pub async fn write_optimistically<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send,
         E: From<StorageError> + Send,
-        F: for<'tx> AsyncFnMut(&'tx Tx) -> Result<T, E> + Send,
+        F: for<'tx> AsyncFnOnce(&'tx Tx) -> Result<T, E> + Clone + Send,
     {
-        if let Writer::Postgres(connection) = &self.writer {
-            let tx = Tx::optimistic(connection.clone());
-            if let Ok(value) = work(&tx).await {
-                match tx.write_at_once().await {
-                    Ok(()) => {
-                        self.wakeup.committed(tx.news());
-                        return Ok(value);
-                    }
-                    Err(refused) if refused.is_refusal() => {}
-                    // The statement may have been committed, so that it must not be made again.
-                    Err(error) => return Err(error.into()),
+        let tx = Tx::optimistic(self.reader.clone());
+        if let Ok(value) = work.clone()(&tx).await {
+            let news = tx.news();
+            match self.write_at_once(tx).await {
+                Ok(()) => {
+                    self.wakeup.committed(news);
+                    return Ok(value);
                 }
+                Err(refused) if refused.is_refusal() => {}
+                // It may have been committed, so that it must not be written again.
+                Err(error) => return Err(error.into()),
             }
         }
         self.write(work).await
+    }
+
+    async fn write_at_once(&self, tx: Tx) -> Result<(), StorageError> {
+        let Writer::Sqlite(writer) = &self.writer else {
+            return tx.write_at_once().await;
+        };
+        let waiting = tx.into_writes();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let together = async |tx: &Tx| tx.write_all(waiting).await;
+        let written = writer.write(&self.measures, together).await;
+        written.map(|((), _)| ())
     }
 
     async fn write_alone<T, E, F>(

@@ -10,18 +10,19 @@ use domain::{DeliveryId, EndpointId, EventId, InstitutionId, LeaseId};
 use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict, Query, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    QueryOrder, QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
 use crate::error::StorageError;
-use crate::executor::{Executor, Tx};
+use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
 use crate::literal::is_word;
 use crate::news::News;
 use crate::row::delivery::{ActiveModel, Column, Entity, Model};
 use crate::row::{endpoint, outbox};
 use crate::sealing::Sealed;
+use crate::shape::filled;
 
 /// A delivery that is due at once.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +60,10 @@ pub async fn insert_for_worker(
         .into_active_model()
         .reset_all()
     });
-    Entity::insert_many(rows)
+    let insert = Entity::insert_many(filled(rows))
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(tx.connection())
-        .await?;
+        .into_query();
+    tx.write_later(Write::any("deliveries", insert)).await?;
     if new.iter().any(|delivery| delivery.lease.is_none()) {
         tx.announce(News::Deliveries);
     }
@@ -97,7 +98,7 @@ pub async fn lease_for_worker(
         .filter(is_word(Column::Status, DeliveryStatus::Pending.code()))
         .filter(Column::NextAttemptAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .filter(Column::EndpointId.is_not_in(busy.iter().map(|id| id.uuid())))
+        .filter(Column::EndpointId.is_not_in(filled(busy.iter().map(|id| id.uuid()))))
         .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))
         .order_by_asc(Column::NextAttemptAt)
         .order_by_asc(Column::Id)
@@ -121,7 +122,7 @@ pub async fn lease_for_worker(
     };
     Entity::update_many()
         .set(change)
-        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
     attach(tx, rows).await
@@ -144,7 +145,7 @@ async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageEr
         .select_only()
         .column(outbox::Column::Id)
         .column(outbox::Column::Payload)
-        .filter(outbox::Column::Id.is_in(rows.iter().map(|row| row.event_id)))
+        .filter(outbox::Column::Id.is_in(filled(rows.iter().map(|row| row.event_id))))
         .into_tuple::<(Uuid, Vec<u8>)>()
         .all(tx.connection())
         .await?
@@ -152,7 +153,7 @@ async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageEr
         .map(|(id, payload)| (id, Bytes::from(payload)))
         .collect();
     let endpoints: HashMap<Uuid, endpoint::Model> = endpoint::Entity::find()
-        .filter(endpoint::Column::Id.is_in(rows.iter().map(|row| row.endpoint_id)))
+        .filter(endpoint::Column::Id.is_in(filled(rows.iter().map(|row| row.endpoint_id))))
         .all(tx.connection())
         .await?
         .into_iter()
@@ -235,15 +236,14 @@ pub async fn end_as_delivered_for_worker(
         lease_until: Set(0),
         ..Default::default()
     };
-    Entity::update_many()
+    let end = Entity::update_many()
         .set(change)
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(Column::Id.is_in(filled(ids.iter().map(|id| id.uuid()))))
         .filter(Column::LeaseId.eq(lease.uuid()))
-        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
+        .filter(Column::Status.eq(DeliveryStatus::Pending.code()));
+    tx.write_later(Write::any("deliveries", end.into_query()))
+        .await
 }
 
 /// Ends what was still to be delivered to an endpoint that is deleted.

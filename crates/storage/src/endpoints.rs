@@ -1,19 +1,20 @@
 //! Webhook endpoints.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use domain::endpoint::{Endpoint, EndpointStatus};
-use domain::{EndpointId, EventType, InstitutionId};
+use domain::{EndpointId, EventId, EventType, InstitutionId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Set,
 };
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::{from_millis, to_millis};
 use crate::row::endpoint::{ActiveModel, Column, Entity, Model};
+use crate::row::outbox;
 use crate::sealing::Sealed;
+use crate::shape::filled;
 
 pub async fn insert(tx: &Tx, new: &Endpoint, secret: Sealed) -> Result<(), StorageError> {
     let types: Vec<_> = new
@@ -67,13 +68,19 @@ pub async fn list(
         .collect()
 }
 
-/// The endpoints of several institutions, oldest first, with their secrets.
+/// The endpoints of the institutions of the events, oldest first, with their secrets.
 pub async fn list_for_worker(
     db: &impl Executor,
-    institutions: &BTreeSet<InstitutionId>,
+    events: &[EventId],
 ) -> Result<Vec<(Endpoint, Sealed)>, StorageError> {
+    let ids = filled(events.iter().map(|id| id.uuid()));
+    let institutions = outbox::Entity::find()
+        .select_only()
+        .column(outbox::Column::InstitutionId)
+        .filter(outbox::Column::Id.is_in(ids))
+        .into_query();
     Entity::find()
-        .filter(Column::InstitutionId.is_in(institutions.iter().map(|id| id.uuid())))
+        .filter(Column::InstitutionId.in_subquery(institutions))
         .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::Id)
         .all(db.connection())

@@ -85,7 +85,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes what waits. Fails with the refusal of the first write that did not touch its one row.
+    /// Whether a row is there that rarely is. An attempt without a transaction takes it that there is none,
+    /// and has the statement with its writes look: if there is one after all, nothing is written.
+    pub(crate) async fn finds(&self, rare: SelectStatement) -> Result<bool, StorageError> {
+        if !self.locks() {
+            self.connection.waiting().push(Write::unless(rare));
+            return Ok(false);
+        }
+        Ok(self.connection.query_one(&rare).await?.is_some())
+    }
+
+    /// Writes what waits. Fails with the refusal of the first write that did not touch the rows it had to.
     pub(crate) async fn flush(&self) -> Result<(), StorageError> {
         match self.connection.flush().await {
             Ok(()) => Ok(()),
@@ -99,6 +109,17 @@ impl Tx {
             Ok(()) => Ok(()),
             Err(error) => Err(self.refusal().unwrap_or_else(|| error.into())),
         }
+    }
+
+    /// What an optimistic attempt has to write, for somebody else to write it.
+    pub(crate) fn into_writes(self) -> Vec<Write> {
+        std::mem::take(&mut self.connection.waiting())
+    }
+
+    /// Writes what an optimistic attempt left.
+    pub(crate) async fn write_all(&self, writes: Vec<Write>) -> Result<(), StorageError> {
+        self.connection.waiting().extend(writes);
+        self.flush().await
     }
 
     /// Why a write that waited was refused, if one was: the query that it was sent along with could only
@@ -120,13 +141,13 @@ impl Executor for Tx {
     }
 }
 
-/// A write whose only result is whether it touched its one row.
+/// A write whose only result is how many rows it touched.
 #[derive(Debug)]
 pub(crate) struct Write {
     table: &'static str,
     statement: SubQueryStatement,
-    /// What it means when it did not; `None` if that may be.
-    refusal: Option<StorageError>,
+    /// How many rows it has to touch, and what it means when it did not; `None` if that does not matter.
+    expected: Option<(u64, StorageError)>,
 }
 
 impl Write {
@@ -136,10 +157,20 @@ impl Write {
         statement: impl Into<SubQueryStatement>,
         refusal: StorageError,
     ) -> Self {
+        Self::rows(1, table, statement, refusal)
+    }
+
+    /// Must touch as many rows, or the transaction fails with `refusal`.
+    pub(crate) fn rows(
+        count: u64,
+        table: &'static str,
+        statement: impl Into<SubQueryStatement>,
+        refusal: StorageError,
+    ) -> Self {
         Self {
             table,
             statement: statement.into(),
-            refusal: Some(refusal),
+            expected: Some((count, refusal)),
         }
     }
 
@@ -148,7 +179,16 @@ impl Write {
         Self {
             table,
             statement: statement.into(),
-            refusal: None,
+            expected: None,
+        }
+    }
+
+    /// Writes nothing, and keeps what is written with it from being written if it finds a row.
+    fn unless(question: SelectStatement) -> Self {
+        Self {
+            table: "",
+            statement: question.into(),
+            expected: Some((0, StorageError::NeedsTransaction)),
         }
     }
 }
@@ -186,23 +226,30 @@ impl TxConnection {
     }
 
     async fn flush(&self) -> Result<(), DbErr> {
-        let writes = std::mem::take(&mut *self.waiting());
+        let mut writes = std::mem::take(&mut *self.waiting());
         if writes.is_empty() {
             return Ok(());
         }
         let Session::Transaction(transaction) = &self.session else {
             return Err(self.needs_transaction());
         };
-        let backend = transaction.get_database_backend();
-        if writes.len() > 1 && backend == DbBackend::Postgres {
+        if writes.len() > 1 {
             return self.write_together(transaction, writes).await;
         }
-        for write in writes {
-            let statement = build(backend, &write.statement);
-            let touched = transaction.execute_raw(statement).await?;
-            self.judge(touched.rows_affected(), write.refusal)?;
+        match writes.pop() {
+            Some(write) => self.write_one(transaction.as_ref(), write).await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn write_one(
+        &self,
+        connection: &impl ConnectionTrait,
+        write: Write,
+    ) -> Result<(), DbErr> {
+        let statement = build(connection.get_database_backend(), &write.statement);
+        let touched = connection.execute_raw(statement).await?;
+        self.judge(touched.rows_affected(), write.expected)
     }
 
     /// Everything as one statement that commits by itself. If one of the writes does not touch its row, the
@@ -217,12 +264,10 @@ impl TxConnection {
             let written = connection.query_one(&all).await;
             return written.map(drop);
         }
-        let Some(write) = writes.pop() else {
-            return Ok(());
-        };
-        let statement = build(connection.get_database_backend(), &write.statement);
-        let touched = connection.execute_raw(statement).await?;
-        self.judge(touched.rows_affected(), write.refusal)
+        match writes.pop() {
+            Some(write) => self.write_one(connection, write).await,
+            None => Ok(()),
+        }
     }
 
     /// Where a plain question goes: outside of a transaction it must neither lock nor change anything, nor
@@ -248,30 +293,33 @@ impl TxConnection {
         DbErr::RecordNotUpdated
     }
 
-    /// One statement whose common table expressions are the writes, and whose row says how many rows each
-    /// of them touched.
+    /// One trip to the database for all of them. On PostgreSQL it is one statement, whose common table
+    /// expressions are the writes and whose row says how many rows each of them touched; on SQLite it is
+    /// one text of several statements, in which each touched row says by which of them.
     async fn write_together(
         &self,
         transaction: &DatabaseTransaction,
         writes: Vec<Write>,
     ) -> Result<(), DbErr> {
-        let (statements, refusals): (Vec<_>, Vec<_>) = writes
+        let (statements, expected): (Vec<_>, Vec<_>) = writes
             .into_iter()
-            .map(|write| (write.statement, write.refusal))
+            .map(|write| (write.statement, write.expected))
             .unzip();
-        let counted = transaction.query_one(&at_once(statements)).await?;
-        let counted = counted.ok_or_else(|| DbErr::RecordNotFound("the counts".to_owned()))?;
-        for (index, refusal) in refusals.into_iter().enumerate() {
-            let touched: i64 = counted.try_get_by_index(index)?;
-            self.judge(touched.unsigned_abs(), refusal)?;
+        let touched = if transaction.get_database_backend() == DbBackend::Sqlite {
+            count_in_sequence(transaction, statements).await?
+        } else {
+            count_at_once(transaction, statements).await?
+        };
+        for (touched, expected) in touched.into_iter().zip(expected) {
+            self.judge(touched, expected)?;
         }
         Ok(())
     }
 
-    fn judge(&self, touched: u64, refusal: Option<StorageError>) -> Result<(), DbErr> {
-        match refusal.filter(|_| touched != 1) {
-            Some(refusal) => Err(self.refuse(refusal)),
-            None => Ok(()),
+    fn judge(&self, touched: u64, expected: Option<(u64, StorageError)>) -> Result<(), DbErr> {
+        match expected {
+            Some((count, refusal)) if touched != count => Err(self.refuse(refusal)),
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -292,6 +340,50 @@ enum Asked<'a> {
     Connection(&'a DatabaseConnection),
 }
 
+async fn count_at_once(
+    transaction: &DatabaseTransaction,
+    statements: Vec<SubQueryStatement>,
+) -> Result<Vec<u64>, DbErr> {
+    let count = statements.len();
+    let counted = transaction.query_one(&at_once(statements)).await?;
+    let counted = counted.ok_or_else(|| DbErr::RecordNotFound("the counts".to_owned()))?;
+    (0..count)
+        .map(|index| Ok(counted.try_get_by_index::<i64>(index)?.unsigned_abs()))
+        .collect()
+}
+
+async fn count_in_sequence(
+    transaction: &DatabaseTransaction,
+    statements: Vec<SubQueryStatement>,
+) -> Result<Vec<u64>, DbErr> {
+    let mut touched = vec![0; statements.len()];
+    let all = in_sequence(statements);
+    for row in transaction.query_all_raw(all).await? {
+        let index: i32 = row.try_get_by_index(0)?;
+        let count = usize::try_from(index)
+            .ok()
+            .and_then(|index| touched.get_mut(index));
+        *count.ok_or_else(|| DbErr::Type("a row of no statement".to_owned()))? += 1;
+    }
+    Ok(touched)
+}
+
+/// The statements one after the other; each row that one of them touches comes back as its index.
+fn in_sequence(statements: Vec<SubQueryStatement>) -> Statement {
+    let mut text = String::new();
+    let mut values = Vec::new();
+    for (index, statement) in statements.into_iter().enumerate() {
+        let statement = build(
+            DbBackend::Sqlite,
+            &returning(statement, Expr::cust(index.to_string())),
+        );
+        text.push_str(&statement.sql);
+        text.push(';');
+        values.extend(statement.values.into_iter().flatten());
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, text, values)
+}
+
 fn at_once(statements: Vec<SubQueryStatement>) -> WithQuery {
     let mut with = Query::with();
     let mut counts = SelectStatement::new();
@@ -306,8 +398,8 @@ fn all_or_nothing(writes: Vec<Write>) -> WithQuery {
     let mut is_complete = Condition::all();
     for (index, write) in writes.into_iter().enumerate() {
         let touched = add(&mut with, index, write.statement);
-        if write.refusal.is_some() {
-            is_complete = is_complete.add(touched.eq(1));
+        if let Some((count, _)) = write.expected {
+            is_complete = is_complete.add(touched.eq(count));
         }
     }
     let divisor = CaseStatement::new().case(is_complete, 1).finally(0);
@@ -324,7 +416,7 @@ fn add(with: &mut WithClause, index: usize, statement: SubQueryStatement) -> Exp
     with.cte(
         CommonTableExpression::new()
             .table_name(name.clone())
-            .query(returning_rows(statement))
+            .query(returning(statement, Expr::cust("1")))
             .to_owned(),
     );
     let rows = Query::select()
@@ -334,27 +426,29 @@ fn add(with: &mut WithClause, index: usize, statement: SubQueryStatement) -> Exp
     Expr::SubQuery(None, Box::new(rows.into()))
 }
 
-fn returning_rows(statement: SubQueryStatement) -> SubQueryStatement {
-    let one = || Query::returning().expr(Expr::cust("1"));
+/// The statement with `mark` as the one column of each row that it touches or finds.
+fn returning(statement: SubQueryStatement, mark: Expr) -> SubQueryStatement {
+    let marked = Query::returning().expr(mark.clone());
     match statement {
         SubQueryStatement::InsertStatement(mut insert) => {
-            <InsertStatement>::returning(&mut insert, one())
+            <InsertStatement>::returning(&mut insert, marked)
                 .to_owned()
                 .into()
         }
         SubQueryStatement::UpdateStatement(mut update) => {
-            <UpdateStatement>::returning(&mut update, one())
+            <UpdateStatement>::returning(&mut update, marked)
                 .to_owned()
                 .into()
         }
         SubQueryStatement::DeleteStatement(mut delete) => {
-            <DeleteStatement>::returning(&mut delete, one())
+            <DeleteStatement>::returning(&mut delete, marked)
                 .to_owned()
                 .into()
         }
-        other @ (SubQueryStatement::SelectStatement(_) | SubQueryStatement::WithStatement(_)) => {
-            other
+        SubQueryStatement::SelectStatement(mut select) => {
+            select.clear_selects().expr(mark).limit(1).to_owned().into()
         }
+        other @ SubQueryStatement::WithStatement(_) => other,
     }
 }
 

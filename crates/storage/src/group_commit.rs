@@ -20,6 +20,9 @@ use crate::executor::Tx;
 use crate::measure::Measures;
 use crate::news::NewsSet;
 
+/// Takes back what was done behind the savepoint, and the savepoint with it.
+const UNDO: &str = "ROLLBACK TO member; RELEASE member";
+
 /// The one writer of a process. Clones are the same writer.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupWriter {
@@ -42,8 +45,18 @@ struct Turn {
 struct Group {
     transaction: Arc<DatabaseTransaction>,
     end: watch::Sender<Option<End>>,
-    /// Whether somebody was dropped in the midst of its work, so that it is still to be undone.
-    is_dirty: bool,
+    /// What became of the member that came last.
+    last: Member,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Member {
+    /// There was none, or nothing of it is left.
+    None,
+    /// It is at work, or was dropped in the midst of it, so that it is still to be undone.
+    AtWork,
+    /// Its work is done; its savepoint goes with the next one, or with the commit.
+    Done,
 }
 
 /// How a group ended, for each of its members.
@@ -86,9 +99,7 @@ impl GroupWriter {
         drop(tx);
         match worked {
             Ok(done) => {
-                turn.leave("RELEASE member")
-                    .await
-                    .map_err(StorageError::from)?;
+                turn.leave();
                 drop(turn);
                 wait_for(&mut end).await?;
                 Ok(done)
@@ -96,7 +107,7 @@ impl GroupWriter {
             Err(error) => {
                 // Where it cannot be undone, as when SQLite has rolled back everything already, the others
                 // are told so; ours is the cause, and says more.
-                if let Err(failed) = turn.leave("ROLLBACK TO member; RELEASE member").await {
+                if let Err(failed) = turn.undo().await {
                     tracing::warn!(%failed, "writes that shared a commit have failed together");
                 }
                 Err(error)
@@ -146,7 +157,7 @@ impl GroupWriter {
         turn.group = Some(Group {
             transaction: Arc::new(transaction),
             end: watch::Sender::new(None),
-            is_dirty: false,
+            last: Member::None,
         });
         let line = Arc::clone(&self.turn);
         self.commits
@@ -162,27 +173,38 @@ impl Turn {
     ) -> Result<(Arc<DatabaseTransaction>, watch::Receiver<Option<End>>), DbErr> {
         self.undo_dropped().await;
         let Some(group) = &mut self.group else {
-            return Err(DbErr::Custom("no transaction is open".to_owned()));
+            return Err(no_transaction());
+        };
+        let savepoint = match group.last {
+            Member::Done => "RELEASE member; SAVEPOINT member",
+            Member::None | Member::AtWork => "SAVEPOINT member",
         };
         // From here on it counts as dropped, until it has left.
-        group.is_dirty = true;
+        group.last = Member::AtWork;
         let transaction = Arc::clone(&group.transaction);
         let end = group.end.subscribe();
-        match transaction.execute_unprepared("SAVEPOINT member").await {
+        match transaction.execute_unprepared(savepoint).await {
             Ok(_) => Ok((transaction, end)),
             Err(error) => Err(self.fail(error)),
         }
     }
 
-    /// Ends the work of one member. Where that fails there is no telling what became of the work of the
-    /// others, as when SQLite has rolled back all of it, so the whole group fails.
-    async fn leave(&mut self, sql: &str) -> Result<(), DbErr> {
+    /// Ends the work of one member, which is part of the commit from now on.
+    fn leave(&mut self) {
+        if let Some(group) = &mut self.group {
+            group.last = Member::Done;
+        }
+    }
+
+    /// Takes the work of one member back. Where that fails there is no telling what became of the work of
+    /// the others, as when SQLite has rolled back all of it, so the whole group fails.
+    async fn undo(&mut self) -> Result<(), DbErr> {
         let Some(group) = &mut self.group else {
-            return Err(DbErr::Custom("no transaction is open".to_owned()));
+            return Err(no_transaction());
         };
-        match group.transaction.execute_unprepared(sql).await {
+        match group.transaction.execute_unprepared(UNDO).await {
             Ok(_) => {
-                group.is_dirty = false;
+                group.last = Member::None;
                 Ok(())
             }
             Err(error) => Err(self.fail(error)),
@@ -193,13 +215,12 @@ impl Turn {
     /// there is nothing to undo in the first case, and in the second the commit fails.
     async fn undo_dropped(&mut self) {
         if let Some(group) = &mut self.group
-            && group.is_dirty
+            && group.last == Member::AtWork
         {
-            let undo = "ROLLBACK TO member; RELEASE member";
-            if let Err(error) = group.transaction.execute_unprepared(undo).await {
+            if let Err(error) = group.transaction.execute_unprepared(UNDO).await {
                 tracing::debug!(%error, "nothing of a dropped write is left to undo");
             }
-            group.is_dirty = false;
+            group.last = Member::None;
         }
     }
 
@@ -238,6 +259,10 @@ async fn wait_for(end: &mut watch::Receiver<Option<End>>) -> Result<(), StorageE
         // The task that commits was dropped with its runtime.
         Ok(None) | Err(_) => Err(DbErr::Custom("the process is ending".to_owned()).into()),
     }
+}
+
+fn no_transaction() -> DbErr {
+    DbErr::Custom("no transaction is open".to_owned())
 }
 
 fn disconnected(error: &sqlx::Error) -> DbErr {

@@ -33,6 +33,7 @@ pub mod platform_apps;
 pub mod retention;
 mod row;
 pub mod sealing;
+mod shape;
 pub mod stores;
 mod wakeup;
 

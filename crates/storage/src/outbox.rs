@@ -9,8 +9,8 @@ use sea_orm::sea_query::{
     Expr, IntoIden, IntoValueTuple, LockBehavior, LockType, Query, TableRef, ValueTuple,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
@@ -20,6 +20,10 @@ use crate::instant::to_millis;
 use crate::news::News;
 use crate::row::counter;
 use crate::row::outbox::{ActiveModel, Column, Entity, Model};
+use crate::shape::filled;
+
+/// The counter of the places in the feed.
+const EVENT_POSITION: &str = "event_position";
 
 /// A committed fact; its bytes are fixed here, and every channel carries them unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,27 +80,39 @@ pub async fn place_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Event>, StorageError> {
-    let counter = counter::Entity::find_by_id("event_position")
-        .lock_exclusive()
-        .one(tx.connection())
-        .await?
-        .ok_or_else(|| StorageError::corrupt("counters", "event_position", "it is missing"))?;
+    if tx.locks() {
+        counter::Entity::find_by_id(EVENT_POSITION)
+            .lock_exclusive()
+            .one(tx.connection())
+            .await?;
+    }
+    let last_place = counter::Entity::find_by_id(EVENT_POSITION)
+        .select_only()
+        .column(counter::Column::Value)
+        .into_query();
+    // In one statement, which sees the events as they are with that counter.
     let waiting = Entity::find()
+        .expr_as(
+            Expr::SubQuery(None, Box::new(last_place.into())),
+            "last_place",
+        )
         .filter(Column::Position.is_null())
         .order_by_asc(Column::Id)
         .limit(limit)
+        .into_model::<Waiting>()
         .all(tx.connection())
         .await?;
-    if waiting.is_empty() {
+    let Some(last_place) = waiting.first().map(|waiting| waiting.last_place) else {
         return Ok(Vec::new());
-    }
-    let events = in_order_of_stores(waiting);
-    let places: Vec<ValueTuple> = events
+    };
+    let missing = || StorageError::corrupt("counters", EVENT_POSITION, "it is missing");
+    let last_place = last_place.ok_or_else(missing)?;
+    let events = in_order_of_stores(waiting.into_iter().map(|waiting| waiting.row).collect());
+    let places = events
         .iter()
-        .zip(counter.value + 1..)
-        .map(|(row, place)| (row.id, place).into_value_tuple())
-        .collect();
-    let last = counter.value + i64::try_from(events.len()).unwrap_or(i64::MAX);
+        .zip(last_place + 1..)
+        .map(|(row, place)| (row.id, place).into_value_tuple());
+    let places: Vec<ValueTuple> = filled(places);
     let update = Query::update()
         .table(Entity)
         .value(Column::Position, Expr::col(("places", "column2")))
@@ -106,15 +122,27 @@ pub async fn place_for_worker(
         .and_where(Expr::col((Entity, Column::Id)).equals(("places", "column1")))
         .to_owned();
     tx.write_later(Write::any("outbox", update)).await?;
+    let newest = last_place + i64::try_from(events.len()).unwrap_or(i64::MAX);
+    // Without the lock somebody may have given these places in between: then nothing of it is written.
     let count = Query::update()
         .table(counter::Entity)
-        .value(counter::Column::Value, last)
-        .and_where(counter::Column::Name.eq("event_position"))
+        .value(counter::Column::Value, newest)
+        .and_where(counter::Column::Name.eq(EVENT_POSITION))
+        .and_where(counter::Column::Value.eq(last_place))
         .to_owned();
-    tx.write_later(Write::any("counters", count)).await?;
+    let stale = StorageError::stale("counters", EVENT_POSITION);
+    tx.write_later(Write::one("counters", count, stale)).await?;
     // A reader that waits for the feed sees the events only now.
     tx.announce(News::Feed);
     Ok(readable(events))
+}
+
+/// An event without a place, and the last place that was given when it was read.
+#[derive(FromQueryResult)]
+struct Waiting {
+    #[sea_orm(nested)]
+    row: Model,
+    last_place: Option<i64>,
 }
 
 /// The events as they come, but those of one store by their sequence: ids of several processes, drawn
@@ -155,33 +183,25 @@ fn readable(rows: Vec<Model>) -> Vec<Event> {
     events
 }
 
-/// Whether there is anything to place or to publish; asked before a transaction is opened for it. The two
-/// are asked apart, and in the order of their indexes: a database that expects to find one soon would walk
-/// through the whole table otherwise, and when there is none it would not stop.
-pub async fn has_work_for_worker(
+/// Whether an event is due that has its place; asked before a transaction is opened for it. In the order of
+/// the index: a database that expects to find one soon would walk through the whole table otherwise, and
+/// when there is none it would not stop.
+pub async fn has_due_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let unplaced = Entity::find()
-        .filter(Column::Position.is_null())
-        .order_by_asc(Column::Id);
-    let due = Entity::find()
+    let due: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(Column::EffectAt.is_null())
         .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .order_by_asc(Column::LeaseUntil);
-    for question in [unplaced, due] {
-        let first: Option<Uuid> = question
-            .select_only()
-            .column(Column::Id)
-            .limit(1)
-            .into_tuple()
-            .one(db.connection())
-            .await?;
-        if first.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+        .filter(Column::Position.is_not_null())
+        .order_by_asc(Column::LeaseUntil)
+        .limit(1)
+        .into_tuple()
+        .one(db.connection())
+        .await?;
+    Ok(due.is_some())
 }
 
 /// Leases events that have their place and that nobody has taken note of, the longest due first; no other
@@ -214,7 +234,7 @@ pub async fn lease_for_worker(
     };
     Entity::update_many()
         .set(change)
-        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
     Ok(readable(rows))
@@ -229,18 +249,13 @@ pub async fn mark_published_for_worker(
     now: DateTime<Utc>,
     publish_again_at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    let change = ActiveModel {
-        published_at: Set(Some(to_millis(now))),
-        lease_until: Set(to_millis(publish_again_at)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .filter(Column::Id.is_in(events.iter().map(|id| id.uuid())))
-        .filter(Column::LeaseId.eq(lease.uuid()))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
+    let mark = Entity::update_many()
+        .col_expr(Column::PublishedAt, Expr::value(to_millis(now)))
+        .col_expr(Column::LeaseUntil, Expr::value(to_millis(publish_again_at)))
+        .filter(is_one_of(events))
+        .filter(Column::LeaseId.eq(lease.uuid()));
+    tx.write_later(Write::any("outbox", mark.into_query()))
+        .await
 }
 
 /// Gives back events that the bus did not take; they are due again at `again_at`.
@@ -250,35 +265,50 @@ pub async fn release_for_worker(
     events: &[EventId],
     again_at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    Entity::update_many()
+    let release = Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value(to_millis(again_at)))
-        .filter(Column::Id.is_in(events.iter().map(|id| id.uuid())))
+        .filter(is_one_of(events))
         .filter(Column::LeaseId.eq(lease.uuid()))
-        .filter(Column::EffectAt.is_null())
-        .exec(tx.connection())
-        .await?;
-    Ok(())
+        .filter(Column::EffectAt.is_null());
+    tx.write_later(Write::any("outbox", release.into_query()))
+        .await
 }
 
-/// Those of the events whose effect has not been recorded, which happens now: one transaction of all that
-/// get the same message has the effect.
+/// Those of the events whose effect has not been recorded, in the order of their places; it is recorded
+/// now: one transaction of all that get the same message has the effect.
 pub async fn record_effects_for_worker(
     tx: &Tx,
     ids: &[EventId],
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>, StorageError> {
-    let change = ActiveModel {
-        effect_at: Set(Some(to_millis(now))),
-        ..Default::default()
+    let mut question = Entity::find()
+        .filter(is_one_of(ids))
+        .filter(Column::EffectAt.is_null());
+    if tx.locks() {
+        question = question.lock_exclusive();
+    }
+    let mut rows = question.all(tx.connection()).await?;
+    let (Some(first), Ok(count)) = (rows.first(), u64::try_from(rows.len())) else {
+        return Ok(Vec::new());
     };
-    let mut rows = Entity::update_many()
-        .set(change)
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
-        .filter(Column::EffectAt.is_null())
-        .exec_with_returning(tx.connection())
-        .await?;
+    let stale = StorageError::stale("outbox", first.id);
     rows.sort_unstable_by_key(|row| row.position);
-    rows.into_iter().map(Event::try_from).collect()
+    let events: Vec<Event> = rows
+        .into_iter()
+        .map(Event::try_from)
+        .collect::<Result<_, _>>()?;
+    let found: Vec<EventId> = events.iter().map(|event| event.id).collect();
+    let record = Entity::update_many()
+        .col_expr(Column::EffectAt, Expr::value(to_millis(now)))
+        .filter(is_one_of(&found))
+        .filter(Column::EffectAt.is_null());
+    tx.write_later(Write::rows(count, "outbox", record.into_query(), stale))
+        .await?;
+    Ok(events)
+}
+
+fn is_one_of(ids: &[EventId]) -> Expr {
+    Column::Id.is_in(filled(ids.iter().map(|id| id.uuid())))
 }
 
 /// An event in the feed, with its place.
@@ -326,7 +356,7 @@ pub async fn oldest_kept_position(db: &impl Executor) -> Result<Option<i64>, Sto
 
 /// The place of the newest event that has one.
 pub async fn newest_position(db: &impl Executor) -> Result<i64, StorageError> {
-    let row = counter::Entity::find_by_id("event_position")
+    let row = counter::Entity::find_by_id(EVENT_POSITION)
         .one(db.connection())
         .await?;
     Ok(row.map_or(0, |row| row.value))

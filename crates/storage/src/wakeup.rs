@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sqlx::postgres::PgListener;
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{PgConnection, PgPool, SqlitePool};
 use tokio::sync::watch;
 
 use crate::executor::{Executor, Tx};
@@ -93,10 +93,7 @@ impl Wakeup {
     pub(crate) async fn watch_other_processes(&self) -> DbErr {
         let failed = match &self.source {
             Source::Sqlite(pool) => self.poll_sqlite(pool).await,
-            Source::Postgres(pool) => tokio::select! {
-                failed = self.listen_postgres(pool) => failed,
-                failed = self.tell_postgres(pool) => failed,
-            },
+            Source::Postgres(pool) => self.watch_postgres(pool).await,
         };
         match failed {
             Ok(never) => match never {},
@@ -122,7 +119,19 @@ impl Wakeup {
         }
     }
 
-    async fn listen_postgres(&self, pool: &PgPool) -> Result<Infallible, sqlx::Error> {
+    async fn watch_postgres(&self, pool: &PgPool) -> Result<Infallible, sqlx::Error> {
+        let mut teller = pool.acquire().await?;
+        let ours: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut *teller)
+            .await?;
+        tokio::select! {
+            failed = self.listen_postgres(pool, ours.unsigned_abs()) => failed,
+            failed = self.tell_postgres(&mut teller) => failed,
+        }
+    }
+
+    /// `ours` is the server process that tells of our own commits, of which we know already.
+    async fn listen_postgres(&self, pool: &PgPool, ours: u32) -> Result<Infallible, sqlx::Error> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
         // Whatever was committed before we listened.
@@ -130,6 +139,7 @@ impl Wakeup {
         loop {
             // `None` is a lost connection that was made anew: something may have been missed.
             let news = match listener.try_recv().await? {
+                Some(told) if told.process_id() == ours => continue,
                 Some(told) => told.payload().parse().map(NewsSet::from_bits),
                 None => Ok(NewsSet::EVERYTHING),
             };
@@ -138,7 +148,7 @@ impl Wakeup {
     }
 
     /// One message at a time, with all that was committed since the one before.
-    async fn tell_postgres(&self, pool: &PgPool) -> Result<Infallible, sqlx::Error> {
+    async fn tell_postgres(&self, teller: &mut PgConnection) -> Result<Infallible, sqlx::Error> {
         let mut untold = self.untold.subscribe();
         loop {
             let news = self.untold.send_replace(NewsSet::default());
@@ -153,7 +163,7 @@ impl Wakeup {
             sqlx::query("SELECT pg_notify($1, $2)")
                 .bind(CHANNEL)
                 .bind(news.bits().to_string())
-                .execute(pool)
+                .execute(&mut *teller)
                 .await?;
         }
     }

@@ -109,7 +109,7 @@ impl Broker {
         }
         answered.sort_unstable_by_key(|record| record.due.endpoint.id);
         self.storage()
-            .write(async |tx: &Tx| {
+            .write_optimistically(async |tx: &Tx| {
                 attempts::insert_for_worker(tx, &attempts).await?;
                 for (lease, ids) in &delivered {
                     deliveries::end_as_delivered_for_worker(tx, *lease, ids, now).await?;
@@ -124,7 +124,7 @@ impl Broker {
                     }
                 }
                 let mut last: Option<EndpointId> = None;
-                for record in answered {
+                for record in &answered {
                     let endpoint = &record.due.endpoint;
                     match record.verdict {
                         Verdict::Delivered if last != Some(endpoint.id) => {

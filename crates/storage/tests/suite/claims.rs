@@ -17,7 +17,11 @@ on_both! {
     only_stores_of_the_same_institution_show_what_is_held,
 }
 
-fn claimant(uniqueness: Uniqueness, institution: InstitutionId, store: u128) -> Claimant {
+pub(crate) fn claimant(
+    uniqueness: Uniqueness,
+    institution: InstitutionId,
+    store: u128,
+) -> Claimant {
     Claimant {
         uniqueness,
         realm: IdentityRealm::Shopline,
@@ -155,7 +159,9 @@ async fn only_stores_of_the_same_institution_show_what_is_held(database: &TestDa
             ..claimant(Uniqueness::Broker, institution, store)
         };
         let label = ShopLabel::from_checked(text);
-        let seen = claims::is_shop_held_by_another_store(&storage, asking, &label).await;
+        let seen = storage
+            .write(async |tx| claims::is_shop_held_by_another_store(tx, asking, &label).await)
+            .await;
         assert_eq!(seen.unwrap(), held, "{text} in {realm:?} for store {store}");
     }
     for (institution, store, text, held) in [
@@ -166,7 +172,9 @@ async fn only_stores_of_the_same_institution_show_what_is_held(database: &TestDa
     ] {
         let asking = claimant(Uniqueness::Broker, institution, store);
         let print = fingerprint(text);
-        let seen = claims::is_credential_held_by_another_store(&storage, asking, &print).await;
+        let seen = storage
+            .write(async |tx| claims::is_credential_held_by_another_store(tx, asking, &print).await)
+            .await;
         assert_eq!(seen.unwrap(), held, "{text} for store {store}");
     }
 }

@@ -36,7 +36,7 @@ async fn lease_events(
 
 async fn record_effect(storage: &Storage, id: EventId) -> Option<Event> {
     storage
-        .write(async |tx| outbox::record_effects_for_worker(tx, &[id], at(5)).await)
+        .write_optimistically(async |tx| outbox::record_effects_for_worker(tx, &[id], at(5)).await)
         .await
         .unwrap()
         .pop()

@@ -278,9 +278,10 @@ pub(crate) async fn place_in(tx: &Tx, limit: u64) -> Result<usize, StorageError>
     Ok(placed.len())
 }
 
+/// As a relay does it, of which there may be several.
 pub(crate) async fn place(storage: &Storage, limit: u64) -> usize {
     storage
-        .write(async |tx| place_in(tx, limit).await)
+        .write_optimistically(async |tx| place_in(tx, limit).await)
         .await
         .expect("the events are readable")
 }
