@@ -59,7 +59,11 @@ impl Broker {
 
     /// Like [`Broker::change`], for work whose writes can be one statement: see
     /// [`storage::Storage::write_optimistically`].
-    async fn change_at_once<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, CallError<E>>
+    pub(crate) async fn change_at_once<T, E, F>(
+        &self,
+        caller: &Caller,
+        work: F,
+    ) -> Result<T, CallError<E>>
     where
         T: Send,
         E: Send,

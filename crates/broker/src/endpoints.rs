@@ -125,7 +125,7 @@ impl Broker {
         endpoint_id: &str,
     ) -> Result<EventId, CallError<UnknownEndpoint>> {
         let institution = &caller.institution;
-        self.change(caller, async |tx: &Tx| {
+        self.change_at_once(caller, async |tx: &Tx| {
             let found = match endpoint_id.parse() {
                 Ok(id) => endpoints::find(tx, institution.id, id).await?,
                 Err(_) => None,
