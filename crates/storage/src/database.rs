@@ -232,9 +232,7 @@ impl Storage {
         if waiting.is_empty() {
             return Ok(());
         }
-        let together = async |tx: &Tx| tx.write_all(waiting).await;
-        let written = writer.write(&self.measures, together).await;
-        written.map(|((), _)| ())
+        writer.write_at_once(&self.measures, waiting).await
     }
 
     async fn write_alone<T, E, F>(

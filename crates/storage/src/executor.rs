@@ -116,12 +116,6 @@ impl Tx {
         std::mem::take(&mut self.connection.waiting())
     }
 
-    /// Writes what an optimistic attempt left.
-    pub(crate) async fn write_all(&self, writes: Vec<Write>) -> Result<(), StorageError> {
-        self.connection.waiting().extend(writes);
-        self.flush().await
-    }
-
     /// Why a write that waited was refused, if one was: the query that it was sent along with could only
     /// say that something was.
     pub(crate) fn refusal(&self) -> Option<StorageError> {
@@ -408,6 +402,32 @@ fn all_or_nothing(writes: Vec<Write>) -> WithQuery {
             .expr(Expr::val(1).div(Expr::Case(Box::new(divisor))))
             .to_owned(),
     )
+}
+
+/// What [`all_or_nothing`] is on PostgreSQL, as a text of several statements between an opening and an
+/// end that is not reached when a write does not touch what it has to: then the absolute value of the
+/// smallest integer is asked for, which overflows.
+/// `changes()` is about the last statement that wrote: <https://www.sqlite.org/lang_corefunc.html#changes>.
+pub(crate) fn all_or_nothing_text(opening: &str, writes: Vec<Write>, end: &str) -> Statement {
+    let mut text = format!("{opening};");
+    let mut values = Vec::new();
+    for write in writes {
+        let statement = build(DbBackend::Sqlite, &write.statement);
+        values.extend(statement.values.into_iter().flatten());
+        let sql = statement.sql;
+        let refused = if let SubQueryStatement::SelectStatement(_) = write.statement {
+            Some(format!("EXISTS ({sql})"))
+        } else {
+            text.extend([&sql, ";"]);
+            let expected = write.expected;
+            expected.map(|(count, _)| format!("(changes() <> {count})"))
+        };
+        if let Some(refused) = refused {
+            text.extend(["SELECT abs(-9223372036854775807 - ", &refused, ");"]);
+        }
+    }
+    text.push_str(end);
+    Statement::from_sql_and_values(DbBackend::Sqlite, text, values)
 }
 
 /// Makes the statement a part of the query; returns the number of rows that it touches.

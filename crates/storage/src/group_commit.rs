@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::error::StorageError;
-use crate::executor::Tx;
+use crate::executor::{Tx, Write, all_or_nothing_text};
 use crate::measure::Measures;
 use crate::news::NewsSet;
 
@@ -45,18 +45,8 @@ struct Turn {
 struct Group {
     transaction: Arc<DatabaseTransaction>,
     end: watch::Sender<Option<End>>,
-    /// What became of the member that came last.
-    last: Member,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Member {
-    /// There was none, or nothing of it is left.
-    None,
-    /// It is at work, or was dropped in the midst of it, so that it is still to be undone.
-    AtWork,
-    /// Its work is done; its savepoint goes with the next one, or with the commit.
-    Done,
+    /// Whether somebody was dropped in the midst of its work, so that it is still to be undone.
+    is_dirty: bool,
 }
 
 /// How a group ended, for each of its members.
@@ -99,7 +89,9 @@ impl GroupWriter {
         drop(tx);
         match worked {
             Ok(done) => {
-                turn.leave();
+                turn.leave("RELEASE member")
+                    .await
+                    .map_err(StorageError::from)?;
                 drop(turn);
                 wait_for(&mut end).await?;
                 Ok(done)
@@ -107,12 +99,44 @@ impl GroupWriter {
             Err(error) => {
                 // Where it cannot be undone, as when SQLite has rolled back everything already, the others
                 // are told so; ours is the cause, and says more.
-                if let Err(failed) = turn.undo().await {
+                if let Err(failed) = turn.leave(UNDO).await {
                     tracing::warn!(%failed, "writes that shared a commit have failed together");
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Makes writes that were decided on outside of the group, as one text in one trip to the connection's
+    /// thread; all of them or none.
+    pub(crate) async fn write_at_once(
+        &self,
+        measures: &Measures,
+        writes: Vec<Write>,
+    ) -> Result<(), StorageError> {
+        let text = all_or_nothing_text("SAVEPOINT member", writes, "RELEASE member");
+        let asked = Instant::now();
+        let mut turn = self.take_turn().await?;
+        turn.undo_dropped().await;
+        measures.began(asked.elapsed());
+        let Some(group) = &mut turn.group else {
+            return Err(no_transaction().into());
+        };
+        // From here on it counts as dropped, until it has left.
+        group.is_dirty = true;
+        let transaction = Arc::clone(&group.transaction);
+        let mut end = group.end.subscribe();
+        let written = transaction.execute_raw(text).await;
+        drop(transaction);
+        if let Err(error) = written {
+            if let Err(failed) = turn.leave(UNDO).await {
+                tracing::warn!(%failed, "writes that shared a commit have failed together");
+            }
+            return Err(error.into());
+        }
+        group.is_dirty = false;
+        drop(turn);
+        wait_for(&mut end).await
     }
 
     /// How many connections are open, and how many of them nobody uses.
@@ -157,7 +181,7 @@ impl GroupWriter {
         turn.group = Some(Group {
             transaction: Arc::new(transaction),
             end: watch::Sender::new(None),
-            last: Member::None,
+            is_dirty: false,
         });
         let line = Arc::clone(&self.turn);
         self.commits
@@ -175,36 +199,25 @@ impl Turn {
         let Some(group) = &mut self.group else {
             return Err(no_transaction());
         };
-        let savepoint = match group.last {
-            Member::Done => "RELEASE member; SAVEPOINT member",
-            Member::None | Member::AtWork => "SAVEPOINT member",
-        };
         // From here on it counts as dropped, until it has left.
-        group.last = Member::AtWork;
+        group.is_dirty = true;
         let transaction = Arc::clone(&group.transaction);
         let end = group.end.subscribe();
-        match transaction.execute_unprepared(savepoint).await {
+        match transaction.execute_unprepared("SAVEPOINT member").await {
             Ok(_) => Ok((transaction, end)),
             Err(error) => Err(self.fail(error)),
         }
     }
 
-    /// Ends the work of one member, which is part of the commit from now on.
-    fn leave(&mut self) {
-        if let Some(group) = &mut self.group {
-            group.last = Member::Done;
-        }
-    }
-
-    /// Takes the work of one member back. Where that fails there is no telling what became of the work of
-    /// the others, as when SQLite has rolled back all of it, so the whole group fails.
-    async fn undo(&mut self) -> Result<(), DbErr> {
+    /// Ends the work of one member. Where that fails there is no telling what became of the work of the
+    /// others, as when SQLite has rolled back all of it, so the whole group fails.
+    async fn leave(&mut self, sql: &str) -> Result<(), DbErr> {
         let Some(group) = &mut self.group else {
             return Err(no_transaction());
         };
-        match group.transaction.execute_unprepared(UNDO).await {
+        match group.transaction.execute_unprepared(sql).await {
             Ok(_) => {
-                group.last = Member::None;
+                group.is_dirty = false;
                 Ok(())
             }
             Err(error) => Err(self.fail(error)),
@@ -215,12 +228,12 @@ impl Turn {
     /// there is nothing to undo in the first case, and in the second the commit fails.
     async fn undo_dropped(&mut self) {
         if let Some(group) = &mut self.group
-            && group.last == Member::AtWork
+            && group.is_dirty
         {
             if let Err(error) = group.transaction.execute_unprepared(UNDO).await {
                 tracing::debug!(%error, "nothing of a dropped write is left to undo");
             }
-            group.last = Member::None;
+            group.is_dirty = false;
         }
     }
 
