@@ -160,7 +160,7 @@ async fn every_event_is_delivered_once() {
         "0 events came that nobody asked for",
         "0 events came more than once",
         "0 signatures were wrong",
-        "0 of 50 events were lost",
+        "0 of 150 events were lost",
     ] {
         says(&subject, what);
     }
