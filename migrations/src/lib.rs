@@ -7,6 +7,8 @@
 mod dialect;
 mod m0001_main_job;
 mod m0002_bus_access;
+mod m0003_refresh;
+mod m0004_platform_initiated;
 mod recorded;
 
 use sea_orm_migration::prelude::{
@@ -23,6 +25,8 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_main_job::Migration),
             Box::new(m0002_bus_access::Migration),
+            Box::new(m0003_refresh::Migration),
+            Box::new(m0004_platform_initiated::Migration),
         ]
     }
 

@@ -4,6 +4,7 @@ mod bench;
 mod beside_serve;
 mod commands;
 mod doctor;
+mod operator_scopes;
 mod refusals;
 mod start_up;
 mod traces;

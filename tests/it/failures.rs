@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use broker::{Clock, Operator};
-use sandbox::{Fault, Rule, Step};
+use sandbox::{Dialect, Fault, Rule, Step};
 use serde_json::json;
 use tokio::net::TcpSocket;
 
-use crate::harness::{Decision, GENSTORE, Gate, PlatformCase, SHOPLINE, TestApp};
+use crate::harness::{CAFE24, Decision, GENSTORE, Gate, PlatformCase, SHOPLINE, TestApp};
 
 on_both!(
     the_seller_says_no,
@@ -102,7 +102,7 @@ async fn check(app: &TestApp, played: Story, reason: &str, who: &str, retryable:
 }
 
 async fn the_seller_says_no(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE] {
+    for case in [SHOPLINE, GENSTORE, CAFE24] {
         let story = Story {
             case,
             step: Step::Consent,
@@ -155,7 +155,7 @@ async fn another_shop_consents(app: &TestApp) {
 }
 
 async fn another_shop_answers_the_token_call(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE] {
+    for case in [SHOPLINE, GENSTORE, CAFE24] {
         let other = Fault::WrongShopInToken("other-shop".parse().unwrap());
         check(
             app,
@@ -177,6 +177,7 @@ async fn the_shop_is_another_institution_s(app: &TestApp) {
     for (case, again) in [
         (SHOPLINE, crate::harness::SHOPLINE_EU),
         (GENSTORE, GENSTORE),
+        (CAFE24, CAFE24),
     ] {
         let first = alpha.store(&case, "demo-shop").await;
         let callback = app.approve(&alpha.link(&first).await).await;
@@ -208,7 +209,7 @@ async fn the_shop_is_another_institution_s(app: &TestApp) {
 }
 
 async fn a_scope_is_not_granted(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE] {
+    for case in [SHOPLINE, GENSTORE, CAFE24] {
         let none = Fault::FewerScopes(Vec::new());
         let story = Story::of(case, Step::Consent, none);
         check(app, story, "SCOPES_INSUFFICIENT", "seller", true).await;
@@ -216,7 +217,7 @@ async fn a_scope_is_not_granted(app: &TestApp) {
 }
 
 async fn the_platform_refuses(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE] {
+    for case in [SHOPLINE, GENSTORE, CAFE24] {
         for fault in [Fault::Deny, Fault::CodeAlreadyUsed] {
             let story = Story::of(case, Step::Token, fault);
             check(app, story, "PLATFORM_REJECTED", "platform", true).await;
@@ -252,7 +253,7 @@ async fn the_platform_says_so_in_the_callback(app: &TestApp) {
 }
 
 async fn the_platform_gives_no_answer_that_counts(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE] {
+    for case in [SHOPLINE, GENSTORE, CAFE24] {
         for fault in [Fault::ServerError, Fault::TooManyRequests, Fault::Garbage] {
             let story = Story::of(case, Step::Token, fault);
             check(app, story, "PLATFORM_UNREACHABLE", "platform", true).await;
@@ -261,7 +262,7 @@ async fn the_platform_gives_no_answer_that_counts(app: &TestApp) {
     // A code that may be spent is never sent twice.
     let calls = app.sandbox.calls();
     let exchanges = calls.iter().filter(|call| call.path.contains("token"));
-    assert_eq!(exchanges.count(), 12);
+    assert_eq!(exchanges.count(), 18);
 }
 
 async fn the_platform_cannot_be_connected_to(app: &TestApp) {
@@ -292,20 +293,22 @@ async fn the_platform_cannot_be_connected_to(app: &TestApp) {
 async fn the_operator_s_app_is_wrong(app: &TestApp) {
     let alpha = app.institution("Alpha").await;
     let endpoint = alpha.endpoint(app, "/alpha", &[]).await;
-    let store = alpha.store(&GENSTORE, "demo-shop").await;
-    let callback = app.approve(&alpha.link(&store).await).await;
-    // The platform got a new secret between the callback and the exchange.
-    let mut registration = GENSTORE.registration(String::new());
-    registration.client_secret = "another secret".into();
-    app.sandbox.register_app(registration);
-    let shown = app.visit(&callback).await;
-    let event = app
-        .told(&alpha, &endpoint, &store, shown.header("location"))
-        .await;
-    assert_eq!(
-        event["data"]["fail"],
-        fail("PLATFORM_APP_MISCONFIGURED", "operator", false)
-    );
+    for case in [GENSTORE, CAFE24] {
+        let store = alpha.store(&case, "demo-shop").await;
+        let callback = app.approve(&alpha.link(&store).await).await;
+        // The platform got a new secret between the callback and the exchange.
+        let mut registration = case.registration(String::new());
+        registration.client_secret = "another secret".into();
+        app.sandbox.register_app(registration);
+        let shown = app.visit(&callback).await;
+        let event = app
+            .told(&alpha, &endpoint, &store, shown.header("location"))
+            .await;
+        assert_eq!(
+            event["data"]["fail"],
+            fail("PLATFORM_APP_MISCONFIGURED", "operator", false)
+        );
+    }
 }
 
 async fn the_exchange_is_cut_off(app: &TestApp) {
@@ -367,14 +370,27 @@ async fn the_grant_expires(app: &TestApp) {
     app.told(&alpha, &endpoint, &store, shown.header("location"))
         .await;
 
-    app.advance(Duration::from_secs(10 * 3600 - 1));
-    app.settle().await;
-    alpha.renew_token().await;
-    assert_eq!(
-        alpha.status(&store).await,
-        ("SUCCESS".to_owned(), String::new())
-    );
-    app.advance(Duration::from_secs(1));
+    // Nothing renews it for a day.
+    let (dialect, step, fault) = (Dialect::Shopline, Step::Token, Fault::ServerError);
+    app.sandbox
+        .script(Rule {
+            dialect,
+            shop: None,
+            step,
+            fault,
+            sticky: true,
+        })
+        .unwrap();
+    for hours in [5, 23] {
+        app.advance(Duration::from_hours(hours));
+        app.settle().await;
+        alpha.renew_token().await;
+        assert_eq!(
+            alpha.status(&store).await,
+            ("SUCCESS".to_owned(), String::new())
+        );
+    }
+    app.advance(Duration::from_hours(1));
     let event = app.told(&alpha, &endpoint, &store, None).await;
     assert_eq!(event["type"], "store.auth.expired");
     assert_eq!(event["data"]["fail"], fail("AUTH_EXPIRED", "seller", true));
@@ -394,6 +410,7 @@ async fn the_grant_expires(app: &TestApp) {
     );
 
     // The claim is free: another store of the same institution may ask for the shop, and so may this one.
+    app.sandbox.clear_script();
     let other = alpha.store(&SHOPLINE, "demo-shop").await;
     alpha.link(&other).await;
     let callback = app.approve(&alpha.link(&store).await).await;

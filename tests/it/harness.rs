@@ -23,7 +23,7 @@ pub(crate) use database::{Database, TestDatabase};
 pub(crate) use environment::{moderate_or_long, number, variable};
 pub(crate) use gate::Gate;
 pub(crate) use institution::{Endpoint, Institution, Store};
-pub(crate) use platform::{GENSTORE, PlatformCase, SHOPLINE, SHOPLINE_EU};
+pub(crate) use platform::{CAFE24, GENSTORE, PlatformCase, SHOPLINE, SHOPLINE_EU};
 pub(crate) use receiver::{Receiver, Reply, Webhook};
 pub(crate) use seller::Decision;
 pub(crate) use signature::{Signing, sign_query, webhook_signature};

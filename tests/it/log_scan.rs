@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded::byte_serialize;
 
-use crate::harness::{Answer, Database, GENSTORE, SHOPLINE};
+use crate::harness::{Answer, CAFE24, Database, GENSTORE, SHOPLINE};
 use crate::process::{Bus, Installation, MASTER_KEY};
 
 /// Everything that our own crates say, and everything but single steps of the others.
@@ -62,6 +62,7 @@ impl Watch {
 /// Plays everything and scans what the process said. Returns the watch, for a look at the database.
 async fn check(database: Database, bus: Bus, format: &str) -> (Watch, Installation) {
     let mut installation = Installation::new(database, bus).await;
+    installation.configure(&CAFE24).await;
     installation.settings = installation
         .settings
         .with_variable("RUST_LOG", TALKATIVE)
@@ -69,7 +70,7 @@ async fn check(database: Database, bus: Bus, format: &str) -> (Watch, Installati
         .with("webhooks.retry_schedule_seconds", "1");
     let mut watch = Watch::default();
     watch.keep("the master key", MASTER_KEY);
-    for case in [SHOPLINE, GENSTORE] {
+    for case in [SHOPLINE, GENSTORE, CAFE24] {
         watch.keep("a platform app's secret", case.secret);
     }
     for (what, url) in [

@@ -2,18 +2,19 @@
 
 use serde_json::json;
 
-use crate::harness::{GENSTORE, PlatformCase, SHOPLINE, SHOPLINE_EU, TestApp, ok, refused};
+use crate::harness::{CAFE24, GENSTORE, PlatformCase, SHOPLINE, SHOPLINE_EU, TestApp, ok, refused};
 
 on_both!(
     shopline_by_url,
     shopline_eu_by_url,
     genstore_by_url,
+    cafe24_by_url,
     the_seller_id_is_shown_as_it_was_asked_for,
     platforms_are_listed,
     a_platform_without_an_app_is_not_available,
 );
 
-on_postgres_alone!(shopline_by_url, genstore_by_url);
+on_postgres_alone!(shopline_by_url, genstore_by_url, cafe24_by_url);
 
 async fn shopline_by_url(app: &TestApp) {
     authorize_by_url(app, SHOPLINE).await;
@@ -25,6 +26,10 @@ async fn shopline_eu_by_url(app: &TestApp) {
 
 async fn genstore_by_url(app: &TestApp) {
     authorize_by_url(app, GENSTORE).await;
+}
+
+async fn cafe24_by_url(app: &TestApp) {
+    authorize_by_url(app, CAFE24).await;
 }
 
 async fn authorize_by_url(app: &TestApp, case: PlatformCase) {
@@ -71,12 +76,18 @@ async fn authorize_by_url(app: &TestApp, case: PlatformCase) {
     snapshot["auth_status"] = "SUCCESS".into();
     snapshot["seller_id"] = "demo-shop".into();
     snapshot["shop_identity"] = case.identity("demo-shop").into();
+    let (scope, name) = match case.code {
+        "CAFE24" => ("read:order", "mall.read_order"),
+        _ => ("read:orders", "read_orders"),
+    };
     snapshot["scopes"] = json!([
-        {"scope": "read:orders", "name": "read_orders", "grant": "all", "ids": [], "required": true},
+        {"scope": scope, "name": name, "grant": "all", "ids": [], "required": true},
     ]);
     snapshot["authorized_at"] = "2026-11-21T18:00:00.000Z".into();
-    if case.code != "GENSTORE" {
-        snapshot["expires_at"] = "2026-11-22T04:00:00.000Z".into();
+    match case.code {
+        "GENSTORE" => {}
+        "CAFE24" => snapshot["expires_at"] = "2026-11-21T20:00:00.000Z".into(),
+        _ => snapshot["expires_at"] = "2026-11-22T04:00:00.000Z".into(),
     }
     snapshot["health"] = "HEALTHY".into();
     snapshot["sequence"] = 1.into();
@@ -145,6 +156,20 @@ async fn platforms_are_listed(app: &TestApp) {
         })
     };
     let expected = json!([
+        {
+            "code": "CAFE24",
+            "name": "Cafe24",
+            "auth_types": ["URL"],
+            "seller_id": {
+                "required": false,
+                "pattern": "^[a-z0-9-]{3,50}(?:/[1-9][0-9]{0,4})?$",
+                "example": "demomall",
+            },
+            "key_shape": null,
+            "store_url": {"pattern": null, "example": "https://demomall.cafe24.com"},
+            "scopes": ["mall.read_order"],
+            "lifetimes": {"access_seconds": 7200},
+        },
         {
             "code": "GENSTORE",
             "name": "Genstore",

@@ -200,7 +200,9 @@ async fn a_worker_answers_machines_alone() {
     for loop_name in [
         "relay",
         "key_proof",
+        "platform_events",
         "deadline",
+        "refresh",
         "expiry",
         "delivery",
         "retention",

@@ -6,14 +6,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::{
     AuthStatus, Authorization, AuthorizationId, AuthorizationState, ClientId, FailReason, LeaseId,
-    Platform, PlatformAppId, StoreId,
+    Platform, PlatformAppId, ShopLabel, StoreId,
 };
 use platforms::{
     App, Callback as PlatformCallback, CallbackAnswer, CodeFlow, ExchangeRequest, PlatformFailure,
     Proof, adapter,
 };
 use secrecy::{ExposeSecret, SecretString};
-use storage::platform_apps::PlatformApp;
 use storage::{News, StorageError, Tx, authorizations, stores};
 use tokio::time::Instant;
 
@@ -95,8 +94,25 @@ impl From<StorageError> for CallbackRefused {
 struct Verified {
     flow: &'static dyn CodeFlow,
     app: App,
+    redirect_uri: String,
     callback: PlatformCallback,
     authorization: Authorization,
+}
+
+impl Verified {
+    fn names_another_shop(&self) -> bool {
+        match (&self.callback.shop, &self.authorization.expected_shop) {
+            (Some(named), Some(expected)) => named != expected,
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// The shop whose token the code buys. A callback that names none is bound to the one in whose link
+    /// its state was.
+    fn shop(&self) -> Option<&ShopLabel> {
+        let named = self.callback.shop.as_ref();
+        named.or(self.authorization.expected_shop.as_ref())
+    }
 }
 
 impl Broker {
@@ -124,13 +140,14 @@ impl Broker {
         self.show(id).await
     }
 
-    /// The bytes first: nothing of the query counts before its signature does.
+    /// The bytes first: nothing of the query counts before its signature does, and where the platform signs
+    /// nothing, before its state is one that we gave out.
     async fn verify(&self, callback: Callback<'_>) -> Result<Verified, CallbackRefused> {
         let flow = adapter(callback.platform)
             .code_flow()
             .ok_or(CallbackRefused::Unknown)?;
         let found = self
-            .app_of_path(callback)
+            .find_app_of_path(callback.platform, callback.app)
             .await?
             .ok_or(CallbackRefused::Unknown)?;
         let app = self.open_app(&found)?;
@@ -145,33 +162,19 @@ impl Broker {
         Ok(Verified {
             flow,
             app,
+            redirect_uri: self.callback_url(&found),
             callback: read,
             authorization,
         })
-    }
-
-    async fn app_of_path(
-        &self,
-        callback: Callback<'_>,
-    ) -> Result<Option<PlatformApp>, StorageError> {
-        match callback.app {
-            None => {
-                self.directory()
-                    .app(self.storage(), callback.platform, None)
-                    .await
-            }
-            Some(id) => {
-                let found = self.directory().app_by_id(self.storage(), id).await?;
-                Ok(found.filter(|app| app.platform == callback.platform))
-            }
-        }
     }
 
     /// The first callback of an attempt. How old it is counts only now: the seller may reload the page
     /// tomorrow and still see the outcome.
     async fn answer(&self, verified: Verified, now: DateTime<Utc>) -> Result<(), CallbackRefused> {
         let freshness = adapter(verified.authorization.platform).facts().freshness;
-        if (now - verified.callback.signed_at).abs() > chrono_duration(freshness) {
+        if let Some(signed) = verified.callback.signed
+            && (now - signed.at).abs() > chrono_duration(freshness)
+        {
             return Err(CallbackRefused::Unknown);
         }
         let attempt = Attempt::of(&verified.authorization);
@@ -185,8 +188,7 @@ impl Broker {
             CallbackAnswer::Code(code) => code.clone(),
         };
         // Another shop consented than the one that was asked for: its code stays unspent.
-        let expected = verified.authorization.expected_shop.as_ref();
-        if expected.is_some_and(|expected| *expected != verified.callback.shop) {
+        if verified.names_another_shop() {
             let ending = Ending::Failed(FailReason::SellerMismatch);
             self.finish_authorization(attempt, Fence::Unclaimed, ending)
                 .await?;
@@ -299,9 +301,13 @@ impl Broker {
         verified: &Verified,
         code: &SecretString,
     ) -> Result<Proof, PlatformFailure> {
+        // A link without a shop is never made for a platform whose callbacks name none.
+        let shop = verified.shop().ok_or(PlatformFailure::Rejected)?;
         let give_up = Instant::now() + EXCHANGE_LIMIT;
         let request = |timeout| ExchangeRequest {
             app: &verified.app,
+            shop,
+            redirect_uri: &verified.redirect_uri,
             callback: &verified.callback,
             code,
             timeout,

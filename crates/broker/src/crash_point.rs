@@ -17,6 +17,10 @@ pub enum CrashPoint {
     Published,
     /// The receiver has answered; the attempt is not recorded.
     Delivered,
+    /// The platform has renewed a grant; nothing is saved.
+    Refreshed,
+    /// The renewal is saved.
+    RefreshSaved,
 }
 
 #[cfg(feature = "crash-points")]
@@ -30,6 +34,8 @@ impl std::str::FromStr for CrashPoint {
             "committed" => Self::Committed,
             "published" => Self::Published,
             "delivered" => Self::Delivered,
+            "refreshed" => Self::Refreshed,
+            "refresh_saved" => Self::RefreshSaved,
             _ => return Err(()),
         })
     }

@@ -3,18 +3,21 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Authorization, AuthorizationState, Authorized, FailReason, Grant, GrantId, Institution,
-    InstitutionId, LeaseId, Store, StoreId,
+    Authorization, AuthorizationState, Authorized, FailReason, Grant, GrantId, Health, Institution,
+    InstitutionId, LeaseId, Platform, Store, StoreId,
 };
 use domain::{AuthorizationId, EventId, EventType};
-use platforms::Proof;
+use platforms::{Proof, Refresh, RefreshStrategy, adapter};
+use secrecy::SecretString;
 use storage::claims::Claimant;
+use storage::grants::GrantSecrets;
 use storage::sealing::{Fingerprint, Place};
 use storage::{Tx, authorizations, claims, grants, institutions, stores};
 
 use crate::Broker;
 use crate::crash_point::CrashPoint;
 use crate::internal::Internal;
+use crate::upkeep::Life;
 
 /// Which attempt ends.
 #[derive(Clone, Copy, Debug)]
@@ -210,6 +213,7 @@ impl Broker {
     ) -> Result<Store, Internal> {
         let NewGrant { proof, scopes } = new;
         let now = self.now();
+        let life = life_of(store.platform, &proof);
         let grant = Grant {
             id: GrantId::new(self.next_id()),
             store: store.id,
@@ -220,23 +224,48 @@ impl Broker {
             origin: proof.origin,
             scopes,
             expires_at: proof.expires_at,
+            upkeep: life.upkeep(now),
             created_at: now,
         };
-        let text = proof.credential.to_secret_text();
-        let sealed =
-            self.keyring()
-                .seal(Place::GrantCredential(grant.id), &text, self.seal_nonce());
-        grants::insert(tx, &grant, sealed).await?;
+        let seal = |place, text: &SecretString| self.keyring().seal(place, text, self.seal_nonce());
+        let credential = proof.credential.to_secret_text();
+        let secrets = GrantSecrets {
+            credential: seal(Place::GrantCredential(grant.id), &credential),
+            refresh_token: proof
+                .refresh_token
+                .map(|refresh| seal(Place::GrantRefreshToken(grant.id), &refresh.token)),
+        };
+        grants::insert(tx, &grant, secrets).await?;
         let authorized = Authorized {
             grant: grant.id,
             shop: grant.shop.identity,
             scopes: grant.scopes,
             authorized_at: now,
             expires_at: grant.expires_at,
+            health: Health::Healthy,
+            // A refresh token moves its own end, so that there is none to tell as long as it does.
+            reauthorize_by: match life.strategy {
+                Some(_) => None,
+                None => grant.expires_at,
+            },
         };
         let label = grant.shop.label.as_ref().map(domain::ShopLabel::as_str);
         store
             .succeed(authorization.id, authorized, label)
             .map_err(Internal::new)
+    }
+}
+
+/// What a grant that was just proven lives on.
+fn life_of(platform: Platform, proof: &Proof) -> Life {
+    let strategy = adapter(platform).refresh().map(Refresh::strategy);
+    let refresh_token = proof.refresh_token.as_ref();
+    Life {
+        expires_at: proof.expires_at,
+        strategy: strategy.filter(|strategy| match strategy {
+            RefreshStrategy::AppSigned => true,
+            RefreshStrategy::RotatingToken => refresh_token.is_some(),
+        }),
+        refresh_ends_at: refresh_token.and_then(|refresh| refresh.expires_at),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Authorization, Credential, FailReason, LeaseId, Platform, Scopes};
+use domain::{Authorization, Credential, FailReason, LeaseId, Platform, RequiredScope, Scopes};
 use futures_util::future::join_all;
 use platforms::{App, PlatformFailure, Proof, ProveRequest, adapter};
 use storage::authorizations::KeyWork;
@@ -159,10 +159,11 @@ pub(crate) fn judge(
         return Ending::Failed(FailReason::SellerMismatch);
     }
     let write = adapter(authorization.platform).facts().write_scope;
-    let scopes = Scopes::assess(&proof.scopes, required, write);
-    if scopes.missing().next().is_some() {
+    let required = RequiredScope::read_all(required);
+    if proof.scopes.missing(&required, write).next().is_some() {
         return Ending::Failed(FailReason::ScopesInsufficient);
     }
+    let scopes = Scopes::assess(&proof.scopes, &required, write);
     Ending::Proven {
         grant: Box::new(NewGrant { proof, scopes }),
         fingerprint,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::FailReason;
 use domain::delivery::AttemptError;
-use domain::{AuthType, Store};
+use domain::{AuthType, Platform, Store};
 use messaging::PublisherState;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -37,6 +37,7 @@ pub(crate) struct Measures {
     published: Family<Labels<1>, Counter>,
     attempts: Family<Labels<1>, Counter>,
     attempt_durations: Histogram,
+    refreshes: Family<Labels<2>, Counter>,
     nonces_refused: Counter,
     deleted: Family<Labels<1>, Counter>,
 }
@@ -48,6 +49,7 @@ impl Default for Measures {
             published: Family::default(),
             attempts: Family::default(),
             attempt_durations: Histogram::new(ATTEMPT_BUCKETS),
+            refreshes: Family::default(),
             nonces_refused: Counter::default(),
             deleted: Family::default(),
         }
@@ -84,6 +86,12 @@ impl Measures {
         self.attempt_durations.observe(duration);
     }
 
+    /// A grant was renewed, or was not.
+    pub(crate) fn refreshed(&self, platform: Platform, outcome: &'static str) {
+        let labels = [("platform", platform.code()), ("outcome", outcome)];
+        self.refreshes.get_or_create(&labels).inc();
+    }
+
     /// A call came with a nonce that was used before.
     pub(crate) fn nonce_refused(&self) {
         self.nonces_refused.inc();
@@ -114,6 +122,11 @@ impl Measures {
             "How long these attempts took",
             Unit::Seconds,
             self.attempt_durations.clone(),
+        );
+        registry.register(
+            "grant_refreshes",
+            "Attempts to renew a grant, by platform and outcome",
+            self.refreshes.clone(),
         );
         registry.register(
             "nonces_refused",

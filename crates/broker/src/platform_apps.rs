@@ -1,11 +1,11 @@
 //! The broker's own registrations at the platforms.
 
-use domain::{InstitutionId, Platform, PlatformAppId};
+use domain::{InstitutionId, Platform, PlatformAppId, RequiredScope};
 use platforms::{App, AppNeed, PlatformAdapter, adapter};
 use secrecy::SecretString;
 use storage::platform_apps::{self, PlatformApp};
 use storage::sealing::Place;
-use storage::{Executor, Tx};
+use storage::{Executor, StorageError, Tx};
 
 use crate::Broker;
 use crate::caller::Operator;
@@ -16,7 +16,7 @@ pub struct ConfigurePlatformApp {
     pub platform: Platform,
     pub client_id: String,
     pub secret: Option<SecretString>,
-    /// Empty means the platform's default.
+    /// Each as [`RequiredScope::read`] takes it; empty means the platform's default.
     pub scopes: Vec<String>,
     /// The institution whose own app it is, by `app_id`; `None` for the shared one.
     pub institution: Option<String>,
@@ -24,12 +24,16 @@ pub struct ConfigurePlatformApp {
     pub host: Option<String>,
 }
 
-/// An app, and the callback to register for it at the platform.
+/// An app, and the addresses to register for it at the platform.
 #[derive(Debug)]
 pub struct ConfiguredApp {
     pub app: PlatformApp,
     /// `None` on platforms that are only authorized by KEY.
     pub callback_url: Option<String>,
+    /// Where the platform sends a seller who opens the app; `None` where it signs no such thing.
+    pub launch_url: Option<String>,
+    /// Where the platform tells its events; `None` where it tells none that we take.
+    pub events_url: Option<String>,
 }
 
 impl Broker {
@@ -108,6 +112,14 @@ impl Broker {
         {
             return invalid(format!("{platform} needs a client id and a client secret"));
         }
+        for text in &command.scopes {
+            let scope = RequiredScope::read(text);
+            if scope.name().is_empty() || scope.name().contains('=') {
+                return invalid(format!(
+                    "`{text}` is not a scope such as read_orders or read:stocks=all"
+                ));
+            }
+        }
         if let Some(host) = &command.host {
             let Some((before, _)) = host.split_once("{shop}") else {
                 return invalid("the host must contain {shop}".to_owned());
@@ -125,19 +137,43 @@ impl Broker {
     }
 
     pub(crate) fn configured(&self, app: PlatformApp) -> ConfiguredApp {
-        let has_callback = adapter(app.platform).code_flow().is_some();
-        let callback_url = has_callback.then(|| self.callback_url(&app));
-        ConfiguredApp { app, callback_url }
+        let adapter = adapter(app.platform);
+        ConfiguredApp {
+            callback_url: adapter.code_flow().map(|_| self.callback_url(&app)),
+            launch_url: adapter.launch().map(|_| self.url_for(&app, "launch")),
+            events_url: adapter.events().map(|_| self.url_for(&app, "events")),
+            app,
+        }
     }
 
     /// Where the platform sends the seller's browser back. The path of an institution's own app names
     /// it, so that the path says whose secret a callback is verified with.
     pub(crate) fn callback_url(&self, app: &PlatformApp) -> String {
+        self.url_for(app, "callback")
+    }
+
+    fn url_for(&self, app: &PlatformApp, purpose: &str) -> String {
         let base = self.options().public_url.as_str().trim_end_matches('/');
         let platform = app.platform.path_segment();
         match app.institution {
-            None => format!("{base}/v1/auth/{platform}/callback"),
-            Some(_) => format!("{base}/v1/auth/{platform}/{}/callback", app.id),
+            None => format!("{base}/v1/auth/{platform}/{purpose}"),
+            Some(_) => format!("{base}/v1/auth/{platform}/{}/{purpose}", app.id),
+        }
+    }
+
+    /// The app that a platform's request is about: the path names an institution's own, and no other path has
+    /// the shared one.
+    pub(crate) async fn find_app_of_path(
+        &self,
+        platform: Platform,
+        named: Option<PlatformAppId>,
+    ) -> Result<Option<PlatformApp>, StorageError> {
+        match named {
+            None => self.directory().app(self.storage(), platform, None).await,
+            Some(id) => {
+                let found = self.directory().app_by_id(self.storage(), id).await?;
+                Ok(found.filter(|app| app.platform == platform))
+            }
         }
     }
 

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 pub(crate) enum Worker {
     Relay,
     KeyProof,
+    PlatformEvents,
     Deadline,
+    Refresh,
     Expiry,
     BusAccess,
     Delivery,
@@ -21,7 +23,9 @@ impl Worker {
         match self {
             Self::Relay => "relay",
             Self::KeyProof => "key_proof",
+            Self::PlatformEvents => "platform_events",
             Self::Deadline => "deadline",
+            Self::Refresh => "refresh",
             Self::Expiry => "expiry",
             Self::BusAccess => "bus_access",
             Self::Delivery => "delivery",
@@ -37,7 +41,9 @@ impl Worker {
             }
             // A step is as long as the slowest platform that it asks, with all its questions, or as the
             // deletion of the largest batch.
-            Self::KeyProof | Self::Retention => Duration::from_mins(1),
+            Self::KeyProof | Self::PlatformEvents | Self::Refresh | Self::Retention => {
+                Duration::from_mins(1)
+            }
         }
     }
 }

@@ -24,8 +24,18 @@ impl Broker {
         let ended = storage
             .write(async |tx: &Tx| retention::delete_ended_for_worker(tx, before, BATCH).await)
             .await?;
+        let initiated = storage
+            .write(async |tx: &Tx| {
+                retention::delete_initiated_for_worker(tx, now, before, BATCH).await
+            })
+            .await?;
         let mut progress = Progress::Idle;
-        for deleted in expired.into_iter().chain([events]).chain(ended) {
+        for deleted in expired
+            .into_iter()
+            .chain([events])
+            .chain(ended)
+            .chain(initiated)
+        {
             if deleted.rows > 0 {
                 self.measures().deleted(deleted.table, deleted.rows);
                 progress = Progress::Worked;

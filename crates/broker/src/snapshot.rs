@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    AuthStatus, AuthType, ClientId, FailReason, Platform, Scopes, ShopIdentity, Store, StoreId,
-    StoreState,
+    AuthStatus, AuthType, ClientId, FailReason, Health, Platform, Scopes, ShopIdentity, Store,
+    StoreId, StoreState,
 };
 use serde::{Serialize, Serializer};
 
@@ -34,18 +34,13 @@ pub struct Snapshot {
     pub authorized_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339")]
     pub expires_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339")]
+    pub reauthorize_by: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
     pub sequence: i64,
     pub revision: i64,
     pub status: RecordStatus,
-}
-
-/// How the grant of an authorized store is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Health {
-    Healthy,
 }
 
 /// PingPong's `status` of a store, of which only this value is known.
@@ -78,7 +73,8 @@ impl Snapshot {
             scopes: authorized.map(|authorized| authorized.scopes.clone()),
             authorized_at: authorized.map(|authorized| authorized.authorized_at),
             expires_at: authorized.and_then(|authorized| authorized.expires_at),
-            health: authorized.map(|_| Health::Healthy),
+            reauthorize_by: authorized.and_then(|authorized| authorized.reauthorize_by),
+            health: authorized.map(|authorized| authorized.health),
             sequence: store.sequence,
             revision: store.revision,
             status: RecordStatus::Normal,

@@ -51,15 +51,23 @@ impl Broker {
     /// Runs every worker until `shutdown`, and ends when what is under way is recorded. It ends early when
     /// one of them panics: whoever runs it should not go on without it.
     pub async fn run_workers(&self, shutdown: CancellationToken) {
-        let steps: [(Worker, Pace, Step); 6] = [
+        let steps: [(Worker, Pace, Step); 8] = [
             (Worker::Relay, Pace::Commits(News::Events), |broker| {
                 Box::pin(broker.relay_step())
             }),
             (Worker::KeyProof, Pace::Commits(News::Keys), |broker| {
                 Box::pin(broker.key_proof_step())
             }),
+            (
+                Worker::PlatformEvents,
+                Pace::Commits(News::PlatformEvents),
+                |broker| Box::pin(broker.platform_event_step()),
+            ),
             (Worker::Deadline, Pace::Poll, |broker| {
                 Box::pin(broker.deadline_step())
+            }),
+            (Worker::Refresh, Pace::Poll, |broker| {
+                Box::pin(broker.refresh_step())
             }),
             (Worker::Expiry, Pace::Poll, |broker| {
                 Box::pin(broker.expiry_step())

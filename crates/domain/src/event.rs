@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 pub enum EventType {
     StoreAuthSucceeded,
     StoreAuthFailed,
+    StoreAuthExpiring,
     StoreAuthExpired,
     StoreAuthRevoked,
     StoreUnbound,
@@ -17,9 +18,10 @@ pub enum EventType {
 }
 
 impl EventType {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::StoreAuthSucceeded,
         Self::StoreAuthFailed,
+        Self::StoreAuthExpiring,
         Self::StoreAuthExpired,
         Self::StoreAuthRevoked,
         Self::StoreUnbound,
@@ -31,6 +33,7 @@ impl EventType {
         match self {
             Self::StoreAuthSucceeded => "store.auth.succeeded",
             Self::StoreAuthFailed => "store.auth.failed",
+            Self::StoreAuthExpiring => "store.auth.expiring",
             Self::StoreAuthExpired => "store.auth.expired",
             Self::StoreAuthRevoked => "store.auth.revoked",
             Self::StoreUnbound => "store.unbound",

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::id::{AuthorizationId, GrantId, InstitutionId, StoreId};
 use crate::platform::Platform;
@@ -80,6 +80,57 @@ impl Credential {
     }
 }
 
+/// How the grant of an authorized store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Healthy,
+    /// It ends soon, and no renewal prevents it.
+    Expiring,
+    /// It could not be renewed yet.
+    RefreshFailing,
+    /// A token that is good for one use may be spent, and what it was spent for is not known.
+    Uncertain,
+}
+
+impl Health {
+    pub const ALL: [Self; 4] = [
+        Self::Healthy,
+        Self::Expiring,
+        Self::RefreshFailing,
+        Self::Uncertain,
+    ];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Healthy => "HEALTHY",
+            Self::Expiring => "EXPIRING",
+            Self::RefreshFailing => "REFRESH_FAILING",
+            Self::Uncertain => "UNCERTAIN",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|health| health.code() == code)
+    }
+}
+
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+/// When a grant has to be looked after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// When it is to be renewed; `None` if it cannot be, or has no end.
+    pub next_refresh_at: Option<DateTime<Utc>>,
+    /// When what it is renewed with ends, where that has an end.
+    pub refresh_ends_at: Option<DateTime<Utc>>,
+    /// When the institution is to be told of an end that no renewal moves.
+    pub notice_at: Option<DateTime<Utc>>,
+}
+
 /// A proven, sealed credential of a store; the credential itself stays in the storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -94,6 +145,7 @@ pub struct Grant {
     pub scopes: Scopes,
     /// When the credential ends; `None` where the platform gives it no end.
     pub expires_at: Option<DateTime<Utc>>,
+    pub upkeep: Upkeep,
     pub created_at: DateTime<Utc>,
 }
 

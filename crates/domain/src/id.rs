@@ -102,6 +102,14 @@ id!(
     DeliveryId, "dlv"
 );
 id!(
+    /// A seller's opening of our app on a platform.
+    LaunchId, "lch"
+);
+id!(
+    /// Something that a platform told by itself.
+    PlatformEventId, "pevt"
+);
+id!(
     /// Who holds a piece of work; the fencing token of a lease.
     LeaseId, "lease"
 );

@@ -11,7 +11,9 @@ pub mod event;
 pub mod grant;
 pub mod id;
 pub mod institution;
+pub mod operator_scopes;
 pub mod platform;
+pub mod platform_event;
 pub mod reason;
 pub mod scope;
 pub mod shop;
@@ -19,14 +21,18 @@ pub mod store;
 
 pub use authorization::{Authorization, AuthorizationState};
 pub use event::EventType;
-pub use grant::{Credential, Grant};
+pub use grant::{Credential, Grant, Health, Upkeep};
 pub use id::{
     AuthorizationId, ClientId, DeliveryId, EndpointId, EventId, GrantId, InstitutionId,
-    InstitutionKeyId, LeaseId, PlatformAppId, StoreId,
+    InstitutionKeyId, LaunchId, LeaseId, PlatformAppId, PlatformEventId, StoreId,
 };
 pub use institution::{AppId, Client, Institution};
+pub use operator_scopes::{OperatorScopes, OperatorScopesError};
 pub use platform::{AuthType, IdentityRealm, Platform};
+pub use platform_event::{NamedShop, PlatformEventKind, PlatformEventOutcome};
 pub use reason::{Actor, FailReason};
-pub use scope::{Scope, ScopeGrant, Scopes, WriteScope};
+pub use scope::{
+    GrantedScopes, RequiredScope, Scope, ScopeGrant, Scopes, UnreadableScopes, WriteScope,
+};
 pub use shop::{ProvenShop, ShopIdentity, ShopLabel};
 pub use store::{AuthStatus, Authorized, Store, StoreState, TransitionError};

@@ -8,6 +8,7 @@ use serde::Serialize;
 /// A dialect and site of a store platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Platform {
+    Cafe24,
     Genstore,
     Shopify,
     Shopline,
@@ -18,6 +19,7 @@ pub enum Platform {
 /// The platforms among which one shop identity is one shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum IdentityRealm {
+    Cafe24,
     Genstore,
     Shopify,
     Shopline,
@@ -31,7 +33,8 @@ pub struct UnknownPlatform;
 
 impl Platform {
     /// Every platform, in the order in which they are listed to an institution.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::Cafe24,
         Self::Genstore,
         Self::Shopify,
         Self::Shopline,
@@ -42,6 +45,7 @@ impl Platform {
     /// The code that institutions send, as in PingPong's appendix.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Cafe24 => "CAFE24",
             Self::Genstore => "GENSTORE",
             Self::Shopify => "SHOPIFY",
             Self::Shopline => "SHOPLINE",
@@ -64,6 +68,7 @@ impl Platform {
 
     pub const fn realm(self) -> IdentityRealm {
         match self {
+            Self::Cafe24 => IdentityRealm::Cafe24,
             Self::Genstore => IdentityRealm::Genstore,
             Self::Shopify => IdentityRealm::Shopify,
             Self::Shopline | Self::ShoplineEu => IdentityRealm::Shopline,
@@ -98,6 +103,7 @@ impl Serialize for Platform {
 impl IdentityRealm {
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Cafe24 => "CAFE24",
             Self::Genstore => "GENSTORE",
             Self::Shopify => "SHOPIFY",
             Self::Shopline => "SHOPLINE",

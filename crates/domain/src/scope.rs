@@ -1,18 +1,16 @@
-//! What a credential may do: `action:resource`, each granted or not, each required or not.
+//! What a credential may do: `action:resource`, each for all resources, for some or for none.
+//!
+//! One model for platforms whose scopes are words and for those that grant resource by resource.
+
+mod grant;
+mod granted;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How far a scope reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScopeGrant {
-    /// Every resource of the shop.
-    All,
-    /// Nothing: required, and not granted.
-    None,
-}
+pub use grant::ScopeGrant;
+pub use granted::{GrantedScopes, UnreadableScopes};
 
 /// Whether a platform's `write_x` lets its holder read x as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +19,64 @@ pub enum WriteScope {
     StandsAlone,
 }
 
+/// A scope that a credential must bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequiredScope {
+    name: String,
+    reach: RequiredReach,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RequiredReach {
+    /// One resource is enough: the seller may choose which.
+    Some,
+    All,
+}
+
+impl RequiredScope {
+    /// What asks, after a scope's name, for all resources of the shop.
+    const FOR_ALL: &str = "=all";
+
+    /// `read:stocks`, which a list of resources meets too, or `read:stocks=all`, which it does not.
+    pub fn read(text: &str) -> Self {
+        let (name, reach) = match text.strip_suffix(Self::FOR_ALL) {
+            Some(name) => (name, RequiredReach::All),
+            None => (text, RequiredReach::Some),
+        };
+        Self {
+            name: name.to_owned(),
+            reach,
+        }
+    }
+
+    pub fn read_all(texts: &[String]) -> Vec<Self> {
+        texts.iter().map(|text| Self::read(text)).collect()
+    }
+
+    /// The platform's own spelling, as the platform is asked for it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_met_by(&self, grant: &ScopeGrant) -> bool {
+        match (grant, self.reach) {
+            (ScopeGrant::All, _) => true,
+            (ScopeGrant::List(ids), RequiredReach::Some) => !ids.is_empty(),
+            (ScopeGrant::List(_), RequiredReach::All) | (ScopeGrant::None, _) => false,
+        }
+    }
+}
+
 /// One scope of a store as institutions see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "grant::WireScope", into = "grant::WireScope")]
 pub struct Scope {
     /// `read:orders`, the same for every platform.
     pub scope: String,
     /// The platform's own spelling, `read_orders`.
     pub name: String,
+    /// What its holder may do, whichever granted scope allows it.
     pub grant: ScopeGrant,
-    /// The resources of a grant that is limited to some; none on platforms with flat scopes.
-    pub ids: Vec<String>,
     pub required: bool,
 }
 
@@ -40,37 +86,26 @@ pub struct Scope {
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// Lays what was granted beside what the platform app requires; both in the platform's spelling.
-    pub fn assess(granted: &[String], required: &[String], write: WriteScope) -> Self {
-        let mut scopes = BTreeMap::new();
-        for name in granted {
-            scopes.insert(canonical(name), entry(name, ScopeGrant::All));
-        }
-        for name in required {
-            let scope = canonical(name);
-            let implied = write == WriteScope::CoversRead
-                && scope
-                    .strip_prefix("read:")
-                    .is_some_and(|resource| scopes.contains_key(&format!("write:{resource}")));
-            let grant = if implied {
-                ScopeGrant::All
-            } else {
-                ScopeGrant::None
-            };
+    /// Lays what was granted beside what the platform app requires.
+    pub fn assess(granted: &GrantedScopes, required: &[RequiredScope], write: WriteScope) -> Self {
+        let entry = |scope: &str, name: &str| Scope {
+            scope: scope.to_owned(),
+            name: name.to_owned(),
+            grant: granted.reach(scope, write),
+            required: false,
+        };
+        let mut scopes: BTreeMap<String, Scope> = granted
+            .iter()
+            .map(|(scope, name)| (scope.to_owned(), entry(scope, name)))
+            .collect();
+        for required in required {
+            let scope = canonical(required.name());
             scopes
                 .entry(scope)
-                .or_insert_with(|| entry(name, grant))
+                .or_insert_with_key(|scope| entry(scope, required.name()))
                 .required = true;
         }
         Self(scopes.into_values().collect())
-    }
-
-    /// The required scopes that were not granted, in the platform's spelling.
-    pub fn missing(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .filter(|scope| scope.required && scope.grant == ScopeGrant::None)
-            .map(|scope| scope.name.as_str())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
@@ -78,70 +113,17 @@ impl Scopes {
     }
 }
 
-fn entry(name: &str, grant: ScopeGrant) -> Scope {
-    Scope {
-        scope: canonical(name),
-        name: name.to_owned(),
-        grant,
-        ids: Vec::new(),
-        required: false,
-    }
-}
-
-/// `read_orders` → `read:orders`; a name with another shape stands for itself.
+/// `read_orders`, `read:orders` and `mall.read_orders` → `read:orders`; a name with another shape stands
+/// for itself.
 fn canonical(name: &str) -> String {
-    match name.split_once('_') {
-        Some((action @ ("read" | "write" | "manage"), resource)) => format!("{action}:{resource}"),
+    let plain = name.strip_prefix("mall.").unwrap_or(name);
+    match plain.split_once([':', '_']) {
+        Some((action @ ("read" | "write" | "manage"), resource)) if !resource.is_empty() => {
+            format!("{action}:{resource}")
+        }
         _ => name.to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(list: &[&str]) -> Vec<String> {
-        list.iter().map(|&name| name.to_owned()).collect()
-    }
-
-    #[test]
-    fn granted_required_and_missing_stand_side_by_side_in_order() {
-        let scopes = Scopes::assess(
-            &names(&["write_products", "read_orders"]),
-            &names(&["read_orders", "read_customers"]),
-            WriteScope::StandsAlone,
-        );
-        let seen: Vec<_> = scopes
-            .iter()
-            .map(|scope| (scope.scope.as_str(), scope.grant, scope.required))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("read:customers", ScopeGrant::None, true),
-                ("read:orders", ScopeGrant::All, true),
-                ("write:products", ScopeGrant::All, false),
-            ]
-        );
-        assert_eq!(scopes.missing().collect::<Vec<_>>(), ["read_customers"]);
-    }
-
-    #[test]
-    fn write_covers_read_only_where_the_platform_says_so() {
-        let granted = names(&["write_orders"]);
-        let required = names(&["read_orders"]);
-        let covered = Scopes::assess(&granted, &required, WriteScope::CoversRead);
-        assert_eq!(covered.missing().count(), 0);
-        let alone = Scopes::assess(&granted, &required, WriteScope::StandsAlone);
-        assert_eq!(alone.missing().collect::<Vec<_>>(), ["read_orders"]);
-    }
-
-    #[test]
-    fn an_unusual_name_is_kept_as_it_is() {
-        let scopes = Scopes::assess(&names(&["offline"]), &[], WriteScope::StandsAlone);
-        assert_eq!(
-            scopes.iter().next().map(|scope| scope.scope.as_str()),
-            Some("offline")
-        );
-    }
-}
+mod tests;

@@ -29,10 +29,20 @@ impl ShopLabel {
         &self.canonical
     }
 
-    /// The label as it was given, for a link that its reader should recognise.
-    pub fn spelling(&self) -> &str {
-        &self.spelling
+    /// What stands in the host name: the label without the number that some platforms put behind it, as in
+    /// `mall/2`, for one of several shops at one host.
+    pub fn host_label(&self) -> &str {
+        before_number(&self.canonical)
     }
+
+    /// [`Self::host_label`] as it was given, for a link that its reader should recognise.
+    pub fn host_spelling(&self) -> &str {
+        before_number(&self.spelling)
+    }
+}
+
+fn before_number(label: &str) -> &str {
+    label.split_once('/').map_or(label, |(host, _)| host)
 }
 
 impl PartialEq for ShopLabel {
@@ -106,6 +116,17 @@ impl ProvenShop {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_stands_before_a_number_gets_into_a_host_name() {
+        for (label, host) in [("Demo-Shop", "demo-shop"), ("Demomall/2", "demomall")] {
+            let label = ShopLabel::from_checked(label);
+            assert_eq!(label.host_label(), host);
+            assert!(label.host_spelling().eq_ignore_ascii_case(host));
+        }
+        let [first, second] = ["demomall", "demomall/2"].map(ShopLabel::from_checked);
+        assert_ne!(first, second);
+    }
 
     fn proven(label: Option<&str>) -> ProvenShop {
         ProvenShop {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::grant::Health;
 use crate::id::{AuthorizationId, ClientId, GrantId, InstitutionId, StoreId};
 use crate::platform::{AuthType, Platform};
 use crate::reason::FailReason;
@@ -49,6 +50,9 @@ pub struct Authorized {
     pub scopes: Scopes,
     pub authorized_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
+    pub health: Health,
+    /// The end that no renewal moves, where there is one to tell: the seller has to authorize again before.
+    pub reauthorize_by: Option<DateTime<Utc>>,
 }
 
 /// The status with exactly what exists in it.
@@ -171,18 +175,74 @@ impl Store {
         .told())
     }
 
-    /// Ends the grant that the store holds: expired, revoked or uninstalled.
-    pub fn lose_grant(self, grant: GrantId, reason: FailReason) -> Result<Self, TransitionError> {
+    /// What the store has by a grant, while it holds that one.
+    pub fn authorized_by(&self, grant: GrantId) -> Result<&Authorized, TransitionError> {
         match &self.state {
-            StoreState::Success(authorized) if authorized.grant == grant => Ok(Self {
-                state: StoreState::Failed { reason },
-                ..self
-            }
-            .told()),
+            StoreState::Success(authorized) if authorized.grant == grant => Ok(authorized),
             StoreState::Unauthorized
             | StoreState::Processing { .. }
             | StoreState::Success(_)
             | StoreState::Failed { .. } => Err(TransitionError::NotTheCurrentGrant),
+        }
+    }
+
+    /// Ends the grant that the store holds: expired, revoked or uninstalled.
+    pub fn lose_grant(self, grant: GrantId, reason: FailReason) -> Result<Self, TransitionError> {
+        self.authorized_by(grant)?;
+        Ok(Self {
+            state: StoreState::Failed { reason },
+            ..self
+        }
+        .told())
+    }
+
+    /// The grant that the store holds was renewed, which is a change and no event.
+    pub fn renew(
+        self,
+        grant: GrantId,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<Self, TransitionError> {
+        let renewed = Authorized {
+            expires_at,
+            health: Health::Healthy,
+            reauthorize_by: None,
+            ..self.authorized_by(grant)?.clone()
+        };
+        Ok(self.with_authorized(renewed).changed())
+    }
+
+    /// The grant that the store holds could not be renewed, and lives on. What is already worse stays, and
+    /// then nothing is changed.
+    pub fn worsen(self, grant: GrantId, health: Health) -> Result<Option<Self>, TransitionError> {
+        let authorized = self.authorized_by(grant)?;
+        if authorized.health == health || authorized.health == Health::Expiring {
+            return Ok(None);
+        }
+        let worse = Authorized {
+            health,
+            ..authorized.clone()
+        };
+        Ok(Some(self.with_authorized(worse).changed()))
+    }
+
+    /// The grant that the store holds ends soon, and the institution is told.
+    pub fn expire_soon(
+        self,
+        grant: GrantId,
+        reauthorize_by: DateTime<Utc>,
+    ) -> Result<Self, TransitionError> {
+        let ending = Authorized {
+            health: Health::Expiring,
+            reauthorize_by: Some(reauthorize_by),
+            ..self.authorized_by(grant)?.clone()
+        };
+        Ok(self.with_authorized(ending).told())
+    }
+
+    fn with_authorized(self, authorized: Authorized) -> Self {
+        Self {
+            state: StoreState::Success(authorized),
+            ..self
         }
     }
 
@@ -259,6 +319,8 @@ mod tests {
             scopes: Scopes::default(),
             authorized_at: DateTime::UNIX_EPOCH,
             expires_at: None,
+            health: Health::Healthy,
+            reauthorize_by: None,
         }
     }
 
@@ -326,5 +388,46 @@ mod tests {
             (lost.status(), lost.fail_reason()),
             (AuthStatus::Failed, Some(FailReason::AuthExpired))
         );
+    }
+
+    #[test]
+    fn a_grant_is_renewed_worsens_and_comes_to_its_end() {
+        let grant = GrantId::new(Uuid::from_u128(1));
+        let by = DateTime::from_timestamp(100, 0).unwrap();
+        let of = |store: &Store| {
+            let authorized = store.authorized_by(grant).unwrap();
+            (
+                authorized.health,
+                authorized.reauthorize_by,
+                store.sequence,
+                store.revision,
+            )
+        };
+        let done = store(StoreState::Success(authorized(1)));
+        let failing = done
+            .clone()
+            .worsen(grant, Health::RefreshFailing)
+            .unwrap()
+            .unwrap();
+        assert_eq!(of(&failing), (Health::RefreshFailing, None, 4, 10));
+        let again = failing.clone().worsen(grant, Health::RefreshFailing);
+        assert_eq!(again, Ok(None));
+        let ending = failing.expire_soon(grant, by).unwrap();
+        assert_eq!(of(&ending), (Health::Expiring, Some(by), 5, 11));
+        let failing = ending.clone().worsen(grant, Health::RefreshFailing);
+        assert_eq!(failing, Ok(None), "it ends soon all the same");
+        let renewed = ending.renew(grant, Some(by)).unwrap();
+        assert_eq!(of(&renewed), (Health::Healthy, None, 5, 12));
+        assert_eq!(
+            renewed.authorized_by(grant).unwrap().expires_at,
+            Some(by),
+            "the end moved"
+        );
+
+        let other = GrantId::new(Uuid::from_u128(2));
+        let stale = TransitionError::NotTheCurrentGrant;
+        assert_eq!(done.clone().renew(other, None), Err(stale));
+        assert_eq!(done.clone().worsen(other, Health::Uncertain), Err(stale));
+        assert_eq!(done.expire_soon(other, by), Err(stale));
     }
 }

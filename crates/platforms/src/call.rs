@@ -6,7 +6,7 @@ use bytes::Bytes;
 use egress::{Client, Oversize, Purpose, Request, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::failure::PlatformFailure;
 
@@ -42,6 +42,22 @@ impl Call {
             url,
             headers,
             body: body.to_string().into(),
+        }
+    }
+
+    pub(crate) fn post_form(url: Url, fields: &[(&str, &str)]) -> Self {
+        let mut headers = json_headers();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        Self {
+            method: Method::POST,
+            url,
+            headers,
+            body: form.finish().into(),
         }
     }
 

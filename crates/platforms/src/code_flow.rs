@@ -17,8 +17,9 @@ pub trait CodeFlow: Send + Sync {
     /// for a log.
     fn authorize_url(&self, request: &AuthorizeRequest<'_>) -> String;
 
-    /// What the platform's redirect says, once its signature is verified on the raw bytes of the query
-    /// with any of the app's secrets. How old it may be is for the caller to judge.
+    /// What the platform's redirect says, once its signature, if the platform has any, is verified on the
+    /// raw bytes of the query with any of the app's secrets. How old it may be, and whether its state is
+    /// one of ours, is for the caller to judge.
     fn read_callback(&self, raw_query: &str, app: &App) -> Result<Callback, CallbackError>;
 
     /// Spends the code. After [`PlatformFailure::ConnectFailed`] it is unspent and may be tried again;
@@ -45,13 +46,21 @@ pub struct AuthorizeRequest<'a> {
 #[derive(Clone, Debug)]
 pub struct Callback {
     pub state: SecretString,
-    pub shop: ShopLabel,
+    /// `None` where the callback names no shop, so that the state alone tells which one was asked.
+    pub shop: Option<ShopLabel>,
     /// The shop's stable id, where the callback itself names it.
     pub identity: Option<ShopIdentity>,
-    pub signed_at: DateTime<Utc>,
-    /// Which of [`App::secrets`] it was signed with: the one that the platform uses now.
-    pub signed_with: usize,
+    /// `None` where the platform does not sign its callbacks.
+    pub signed: Option<Signed>,
     pub answer: CallbackAnswer,
+}
+
+/// What a callback's signature tells beside that it is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    pub at: DateTime<Utc>,
+    /// Which of [`App::secrets`] it was signed with: the one that the platform uses now.
+    pub with: usize,
 }
 
 /// How the seller, or the platform, decided.
@@ -74,7 +83,11 @@ pub enum CallbackError {
 #[derive(Clone, Copy, Debug)]
 pub struct ExchangeRequest<'a> {
     pub app: &'a App,
-    /// The callback that brought the code; the answer must be about the same shop.
+    /// The shop that the answer must be about.
+    pub shop: &'a ShopLabel,
+    /// [`AuthorizeRequest::redirect_uri`] of the link.
+    pub redirect_uri: &'a str,
+    /// The callback that brought the code.
     pub callback: &'a Callback,
     pub code: &'a SecretString,
     pub timeout: Duration,

@@ -45,6 +45,17 @@ pub struct SellerIdRule {
     pub example: &'static str,
     /// Whether the label may also be given as the whole domain below [`PlatformFacts::shop_domain`].
     pub takes_domain: bool,
+    pub shape: LabelShape,
+}
+
+/// What a shop label is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelShape {
+    /// One DNS label.
+    Dns,
+    /// The id of a mall, `^[a-z0-9-]{3,50}$`, and behind a slash the number of one of its shops; without
+    /// one, and with 1, it is the first.
+    Mall,
 }
 
 /// Which fields of `auth_info` a platform's key has.
@@ -107,7 +118,7 @@ impl PlatformFacts {
         {
             return Ok(label);
         }
-        read_label(text).ok_or(NotALabel)
+        read_label(rule.shape, text).ok_or(NotALabel)
     }
 
     /// The label in the URL of a store, where it is the platform's own address of a shop.
@@ -132,7 +143,7 @@ impl PlatformFacts {
     pub(crate) fn label_in_domain(&self, domain: &str) -> Option<ShopLabel> {
         let domain = domain.to_ascii_lowercase();
         let label = domain.strip_suffix(self.shop_domain?)?.strip_suffix('.')?;
-        read_label(label)
+        read_label(self.seller_id?.shape, label)
     }
 
     fn is_shops_own_address(&self, url: &Url) -> bool {
@@ -145,8 +156,30 @@ impl PlatformFacts {
     }
 }
 
-fn read_label(text: &str) -> Option<ShopLabel> {
-    is_label(text).then(|| ShopLabel::from_checked(text))
+fn read_label(shape: LabelShape, text: &str) -> Option<ShopLabel> {
+    match shape {
+        LabelShape::Dns => is_label(text).then(|| ShopLabel::from_checked(text)),
+        LabelShape::Mall => {
+            let (mall, number) = text.split_once('/').unwrap_or((text, "1"));
+            if !is_mall_id(mall) || !is_shop_number(number) {
+                return None;
+            }
+            let label = if number == "1" { mall } else { text };
+            Some(ShopLabel::from_checked(label))
+        }
+    }
+}
+
+fn is_mall_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (3..=50).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Without leading zeros, so that one shop has one spelling.
+fn is_shop_number(text: &str) -> bool {
+    (1..=5).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && !text.starts_with('0')
 }
 
 /// One DNS label (RFC 1123): it becomes a part of host names, so that neither dots nor slashes nor

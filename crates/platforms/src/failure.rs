@@ -53,6 +53,32 @@ impl PlatformFailure {
     }
 }
 
+/// What a refresh that failed says about the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshVerdict {
+    /// The platform does not honour the grant any more, and will not again.
+    Permanent,
+    /// Nothing: the same call may end well later.
+    Transient,
+    /// Nothing: the operator's app is at fault, and the grant is as good as it was.
+    Operator,
+}
+
+impl PlatformFailure {
+    /// How a refresh is judged that failed so. Only a clear refusal ends a grant.
+    pub const fn refresh_verdict(self) -> RefreshVerdict {
+        match self {
+            Self::Rejected | Self::CredentialInvalid => RefreshVerdict::Permanent,
+            Self::AppMisconfigured => RefreshVerdict::Operator,
+            // Another shop's token is not saved, and says nothing about this shop's.
+            Self::ConnectFailed
+            | Self::Unreachable
+            | Self::ScopesInsufficient
+            | Self::ShopMismatch => RefreshVerdict::Transient,
+        }
+    }
+}
+
 impl From<EgressError> for PlatformFailure {
     fn from(error: EgressError) -> Self {
         match error {

@@ -1,12 +1,16 @@
 //! GENSTORE. <https://partners.genstore.ai/docs/api-rest/api-access-token>
 
+mod initiated;
+
 use domain::{AuthType, Platform, ProvenShop, ShopIdentity, WriteScope};
 use http::StatusCode;
 use serde_json::Value;
 
 use crate::call::says_nothing;
-use crate::code_flow::Callback;
-use crate::facts::{AppNeed, FRESHNESS, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule};
+use crate::code_flow::ExchangeRequest;
+use crate::facts::{
+    AppNeed, FRESHNESS, LabelShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+};
 use crate::failure::PlatformFailure;
 use crate::query::SignedForm;
 use crate::signature::QuerySignature;
@@ -18,6 +22,9 @@ use crate::standard::{
 pub(crate) static GENSTORE: StandardCodeFlow = StandardCodeFlow {
     facts: &FACTS,
     descriptor: &DIALECT,
+    // Tokens have no end, and there is no call that renews one.
+    refresh: None,
+    initiated: Some(&initiated::WORDS),
 };
 
 const HOST: &str = "https://{shop}.genmystore.com";
@@ -31,6 +38,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         example: "demo-shop",
         // Its pages call `shop` a domain and use it as a label.
         takes_domain: true,
+        shape: LabelShape::Dns,
     }),
     key_shape: None,
     store_url: StoreUrlRule {
@@ -101,7 +109,7 @@ static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {
 fn proven_shop(
     facts: &PlatformFacts,
     fields: &Value,
-    callback: &Callback,
+    request: &ExchangeRequest<'_>,
 ) -> Result<ProvenShop, PlatformFailure> {
     let shop_id = match &fields["shopId"] {
         Value::Number(number) => number.to_string(),
@@ -114,14 +122,14 @@ fn proven_shop(
         .as_str()
         .ok_or(PlatformFailure::Unreachable)?;
     let identity = ShopIdentity::new(facts.platform.realm(), shop_id);
-    if callback.identity.as_ref() != Some(&identity)
-        || facts.parse_seller_id(domain).as_ref() != Ok(&callback.shop)
+    if request.callback.identity.as_ref() != Some(&identity)
+        || facts.parse_seller_id(domain).as_ref() != Ok(request.shop)
     {
         return Err(PlatformFailure::ShopMismatch);
     }
     Ok(ProvenShop {
         identity,
-        label: Some(callback.shop.clone()),
+        label: Some(request.shop.clone()),
     })
 }
 

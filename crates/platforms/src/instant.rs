@@ -1,6 +1,6 @@
 //! Points in time as platforms write them.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 /// Epochs from here on are milliseconds: as seconds they would be in the year 5138.
@@ -18,11 +18,20 @@ pub(crate) fn read_epoch(text: &str) -> Option<DateTime<Utc>> {
 /// An instant in any form that was seen in an answer: RFC 3339 with `Z` or an offset, the same without
 /// the colon or without a zone (which then is UTC), and epochs as number or text.
 pub(crate) fn read_instant(value: &Value) -> Option<DateTime<Utc>> {
+    read_instant_in(value, TimeDelta::zero())
+}
+
+/// Like [`read_instant`], but without a zone it is Korea's time, which is nine hours ahead all year.
+pub(crate) fn read_korean_instant(value: &Value) -> Option<DateTime<Utc>> {
+    read_instant_in(value, TimeDelta::hours(9))
+}
+
+fn read_instant_in(value: &Value, ahead: TimeDelta) -> Option<DateTime<Utc>> {
     match value {
         Value::Number(number) => from_epoch(number.as_i64()?),
         Value::String(text) => {
             let text = text.trim();
-            read_epoch(text).or_else(|| read_calendar(text))
+            read_epoch(text).or_else(|| read_calendar(text, ahead))
         }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
@@ -36,7 +45,7 @@ fn from_epoch(number: i64) -> Option<DateTime<Utc>> {
     }
 }
 
-fn read_calendar(text: &str) -> Option<DateTime<Utc>> {
+fn read_calendar(text: &str, ahead: TimeDelta) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.to_utc());
     }
@@ -44,7 +53,7 @@ fn read_calendar(text: &str) -> Option<DateTime<Utc>> {
         return Some(instant.to_utc());
     }
     let instant = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
-    Some(instant.and_utc())
+    instant.and_utc().checked_sub_signed(ahead)
 }
 
 #[cfg(test)]
@@ -77,6 +86,20 @@ mod tests {
             (json!({}), None),
         ] {
             assert_eq!(read_instant(&value), instant, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_a_time_without_a_zone_is_korean() {
+        for (text, seen) in [
+            ("2021-03-01T14:00:00.000", "2021-03-01T05:00:00Z"),
+            ("2021-03-01T04:00:00", "2021-02-28T19:00:00Z"),
+            ("2021-03-01T14:00:00.000+09:00", "2021-03-01T05:00:00Z"),
+            ("2021-03-01T14:00:00Z", "2021-03-01T14:00:00Z"),
+            ("1614574800", "2021-03-01T05:00:00Z"),
+        ] {
+            let expected = seen.parse().ok();
+            assert_eq!(read_korean_instant(&json!(text)), expected, "{text}");
         }
     }
 

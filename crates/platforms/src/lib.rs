@@ -12,18 +12,23 @@
 #![warn(clippy::future_not_send)]
 
 mod adapter;
+mod cafe24;
 mod call;
 mod code_flow;
+mod events;
 mod facts;
 mod failure;
 mod genstore;
 mod instant;
 mod jwt;
 mod key_flow;
+mod launch;
 #[cfg(test)]
 mod loopback;
+mod probe;
 mod proof;
 mod query;
+mod refresh;
 mod registry;
 mod shopify;
 mod shopline;
@@ -33,13 +38,17 @@ mod woocommerce;
 
 pub use adapter::{App, PlatformAdapter};
 pub use code_flow::{
-    AuthorizeRequest, Callback, CallbackAnswer, CallbackError, CodeFlow, ExchangeRequest,
+    AuthorizeRequest, Callback, CallbackAnswer, CallbackError, CodeFlow, ExchangeRequest, Signed,
 };
+pub use events::{EventNotVerified, EventRequest, PlatformEvent, PlatformEvents};
 pub use facts::{
-    AppNeed, KeyShape, Lifetimes, NotALabel, NotAStoreUrl, PlatformFacts, SellerIdRule,
+    AppNeed, KeyShape, LabelShape, Lifetimes, NotALabel, NotAStoreUrl, PlatformFacts, SellerIdRule,
     StoreUrlRule,
 };
-pub use failure::PlatformFailure;
+pub use failure::{PlatformFailure, RefreshVerdict};
 pub use key_flow::{KeyFlow, ProveRequest};
-pub use proof::Proof;
+pub use launch::{Launch, LaunchError, LaunchedShop};
+pub use probe::{Liveness, Probe, ProbeRequest};
+pub use proof::{Proof, RefreshToken};
+pub use refresh::{Refresh, RefreshRequest, RefreshStrategy, Refreshed};
 pub use registry::adapter;

@@ -3,11 +3,12 @@
 use domain::Platform;
 
 use crate::adapter::PlatformAdapter;
-use crate::{genstore, shopify, shopline, woocommerce};
+use crate::{cafe24, genstore, shopify, shopline, woocommerce};
 
 /// The adapter of a platform.
 pub fn adapter(platform: Platform) -> &'static dyn PlatformAdapter {
     match platform {
+        Platform::Cafe24 => &cafe24::Cafe24,
         Platform::Genstore => &genstore::GENSTORE,
         Platform::Shopify => &shopify::Shopify,
         Platform::Shopline => &shopline::SHOPLINE,

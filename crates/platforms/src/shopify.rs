@@ -1,6 +1,8 @@
 //! Shopify by KEY: the Admin API token of an app that the merchant made.
 
-use domain::{AuthType, Credential, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope};
+use domain::{
+    AuthType, Credential, GrantedScopes, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, StatusCode};
@@ -11,7 +13,7 @@ use url::Url;
 use crate::adapter::{App, PlatformAdapter};
 use crate::call::{Call, parse_url, read_json, says_nothing, secret_header};
 use crate::facts::{
-    AppNeed, FRESHNESS, KeyShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+    AppNeed, FRESHNESS, KeyShape, LabelShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
 use crate::key_flow::{KeyFlow, ProveRequest};
@@ -36,6 +38,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         pattern: r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.myshopify\.com)?$",
         example: "demo-shop.myshopify.com",
         takes_domain: true,
+        shape: LabelShape::Dns,
     }),
     key_shape: Some(KeyShape::Token),
     store_url: StoreUrlRule {
@@ -87,7 +90,7 @@ async fn prove(
     let token_header =
         secret_header(token.expose_secret().trim()).ok_or(PlatformFailure::CredentialInvalid)?;
     let dialled = dialled_shop(&request).ok_or(PlatformFailure::CredentialInvalid)?;
-    let origin = app.base_url(HOST, dialled.as_str());
+    let origin = app.base_url(HOST, dialled.host_label());
 
     let url = parse_url(&format!("{origin}/admin/api/{API_VERSION}/shop.json"))?;
     let answer = authenticated(url, &token_header)
@@ -104,6 +107,7 @@ async fn prove(
         origin,
         scopes: read_scopes(answer.status, &answer.body, app)?,
         expires_at: None,
+        refresh_token: None,
         credential: Credential::Token {
             token: SecretString::from(token.expose_secret().trim()),
         },
@@ -151,9 +155,13 @@ fn read_shop(
 ///
 /// A host that proves the token but has no such page tells nothing about scopes, which is then taken
 /// as for an omitted scope in RFC 6749, section 5.1: what was asked for.
-fn read_scopes(status: StatusCode, body: &[u8], app: &App) -> Result<Vec<String>, PlatformFailure> {
+fn read_scopes(
+    status: StatusCode,
+    body: &[u8],
+    app: &App,
+) -> Result<GrantedScopes, PlatformFailure> {
     if status == StatusCode::NOT_FOUND {
-        return Ok(app.scopes.clone());
+        return Ok(GrantedScopes::flat(app.scope_names()));
     }
     if !status.is_success() {
         return Err(refusal(status));
@@ -162,14 +170,13 @@ fn read_scopes(status: StatusCode, body: &[u8], app: &App) -> Result<Vec<String>
     let Value::Array(scopes) = &answer["access_scopes"] else {
         return Err(PlatformFailure::Unreachable);
     };
-    let handles = scopes.iter().map(|scope| scope["handle"].as_str());
+    let handles: Option<Vec<&str>> = scopes
+        .iter()
+        .map(|scope| scope["handle"].as_str())
+        .collect();
     handles
-        .map(|handle| {
-            handle
-                .map(str::to_owned)
-                .ok_or(PlatformFailure::Unreachable)
-        })
-        .collect()
+        .map(GrantedScopes::flat)
+        .ok_or(PlatformFailure::Unreachable)
 }
 
 /// <https://shopify.dev/docs/api/usage/response-codes>

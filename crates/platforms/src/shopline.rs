@@ -3,16 +3,20 @@
 //! <https://developer.shopline.com/docs/apps/api-instructions-for-use/app-authorization>. The older
 //! platform of the same name at shoplineapp.com speaks another one.
 
+mod initiated;
+mod refresh;
+
 use std::time::Duration;
 
-use domain::{AuthType, Platform, ProvenShop, ShopIdentity, WriteScope};
+use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope};
 use http::StatusCode;
 use serde_json::Value;
 
 use crate::call::says_nothing;
-use crate::code_flow::Callback;
+use crate::code_flow::ExchangeRequest;
 use crate::facts::{
-    AppNeed, FRESHNESS, LABEL_PATTERN, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+    AppNeed, FRESHNESS, LABEL_PATTERN, LabelShape, Lifetimes, PlatformFacts, SellerIdRule,
+    StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
 use crate::jwt::unverified_claims;
@@ -22,15 +26,24 @@ use crate::standard::{
     AnswerShape, AuthorizePage, AuthorizeValue, CallbackWords, ClientProof, CodeFlowDescriptor,
     StandardCodeFlow, TokenAnswer, TokenCall, TokenEnd, TokenValue,
 };
+use refresh::AppSigned;
 
 pub(crate) static SHOPLINE: StandardCodeFlow = StandardCodeFlow {
     facts: &SHOPLINE_FACTS,
     descriptor: &DIALECT,
+    refresh: Some(&AppSigned {
+        facts: &SHOPLINE_FACTS,
+    }),
+    initiated: Some(&initiated::WORDS),
 };
 
 pub(crate) static SHOPLINE_EU: StandardCodeFlow = StandardCodeFlow {
     facts: &SHOPLINE_EU_FACTS,
     descriptor: &DIALECT,
+    refresh: Some(&AppSigned {
+        facts: &SHOPLINE_EU_FACTS,
+    }),
+    initiated: Some(&initiated::WORDS),
 };
 
 static SHOPLINE_FACTS: PlatformFacts = facts(Platform::Shopline, "SHOPLINE");
@@ -47,6 +60,7 @@ const fn facts(platform: Platform, name: &'static str) -> PlatformFacts {
             pattern: LABEL_PATTERN,
             example: "demo-shop",
             takes_domain: false,
+            shape: LabelShape::Dns,
         }),
         key_shape: None,
         store_url: StoreUrlRule {
@@ -116,24 +130,30 @@ static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {
 fn proven_shop(
     facts: &PlatformFacts,
     fields: &Value,
-    callback: &Callback,
+    request: &ExchangeRequest<'_>,
 ) -> Result<ProvenShop, PlatformFailure> {
-    let claims = fields["accessToken"].as_str().and_then(unverified_claims);
-    if let Some(claims) = claims
-        && let Some(domain) = claims.get("domain").and_then(Value::as_str)
-    {
-        let domain = domain.trim_start_matches("https://").trim_end_matches('/');
-        // A shop's own domain may stand there too, and says nothing.
-        if let Some(label) = facts.label_in_domain(domain)
-            && label != callback.shop
-        {
-            return Err(PlatformFailure::ShopMismatch);
-        }
+    let access_token = fields["accessToken"].as_str().unwrap_or_default();
+    if !token_is_of(facts, access_token, request.shop) {
+        return Err(PlatformFailure::ShopMismatch);
     }
     Ok(ProvenShop {
-        identity: ShopIdentity::new(facts.platform.realm(), callback.shop.as_str()),
-        label: Some(callback.shop.clone()),
+        identity: ShopIdentity::new(facts.platform.realm(), request.shop.as_str()),
+        label: Some(request.shop.clone()),
     })
+}
+
+/// Whether nothing in the token says that it is another shop's. A shop's own domain may stand there too,
+/// and says nothing.
+fn token_is_of(facts: &PlatformFacts, access_token: &str, shop: &ShopLabel) -> bool {
+    let claims = unverified_claims(access_token);
+    let domain = claims
+        .as_ref()
+        .and_then(|claims| claims.get("domain")?.as_str());
+    let named = domain.and_then(|domain| {
+        let domain = domain.trim_start_matches("https://").trim_end_matches('/');
+        facts.label_in_domain(domain)
+    });
+    named.is_none_or(|label| label == *shop)
 }
 
 /// Refusals come with any HTTP status and tell themselves by `i18nCode`. Those whose code is not known

@@ -1,5 +1,7 @@
 //! HMAC-SHA256 in hex, which signs everything that these platforms sign.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -16,6 +18,16 @@ pub(crate) struct QuerySignature {
 }
 
 impl QuerySignature {
+    /// The signature as bytes, if one of the secrets signed the query.
+    pub(crate) fn verified_bytes(
+        &self,
+        query: &RawQuery<'_>,
+        secrets: &[SecretString],
+    ) -> Option<Vec<u8>> {
+        self.signer(query, secrets)?;
+        hex::decode(query.value(self.parameter)?).ok()
+    }
+
     /// Which of the secrets signed the query, if any did. Comparisons take the same time for every
     /// signature.
     pub(crate) fn signer(&self, query: &RawQuery<'_>, secrets: &[SecretString]) -> Option<usize> {
@@ -38,6 +50,22 @@ impl QuerySignature {
 /// The signature over the parts, one after the other, in lower-case hex.
 pub(crate) fn sign<const N: usize>(secret: &SecretString, parts: [&[u8]; N]) -> String {
     hex::encode(mac(secret, parts).finalize().into_bytes())
+}
+
+/// Whether one of the secrets signed the body. The signature is hex or base64, which its length tells apart:
+/// SHOPLINE's pages show the one and its library compares the other.
+/// <https://github.com/shoplineos/shopline-sdk-go/blob/main/client/sign.go>
+pub(crate) fn signs_body(secrets: &[SecretString], body: &[u8], signature: &str) -> bool {
+    let signature = match signature.len() {
+        64 => hex::decode(signature).ok(),
+        44 => STANDARD.decode(signature).ok(),
+        _ => None,
+    };
+    signature.is_some_and(|signature| {
+        secrets
+            .iter()
+            .any(|secret| mac(secret, [body]).verify_slice(&signature).is_ok())
+    })
 }
 
 fn mac<const N: usize>(secret: &SecretString, parts: [&[u8]; N]) -> Hmac<Sha256> {

@@ -2,9 +2,16 @@
 
 mod authorize;
 mod callback;
+mod events;
+mod launch;
+mod probe;
 mod token;
 
-use domain::ProvenShop;
+pub(crate) use authorize::url as authorize_url;
+pub(crate) use callback::read_answer;
+pub(crate) use token::{granted_fields, read_end, sign_headers};
+
+use domain::{NamedShop, PlatformEventKind, ProvenShop};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -13,16 +20,56 @@ use serde_json::Value;
 use crate::adapter::{App, PlatformAdapter};
 use crate::call::read_json;
 use crate::code_flow::{AuthorizeRequest, Callback, CallbackError, CodeFlow, ExchangeRequest};
+use crate::events::{EventNotVerified, EventRequest, PlatformEvent, PlatformEvents};
 use crate::facts::PlatformFacts;
 use crate::failure::PlatformFailure;
+use crate::launch::{Launch, LaunchError, LaunchedShop};
+use crate::probe::{Liveness, Probe, ProbeRequest};
 use crate::proof::Proof;
+use crate::refresh::Refresh;
 use crate::signature::QuerySignature;
 
 /// A platform whose dialect is told by its words alone.
-#[derive(Debug)]
 pub(crate) struct StandardCodeFlow {
     pub(crate) facts: &'static PlatformFacts,
     pub(crate) descriptor: &'static CodeFlowDescriptor,
+    /// How its tokens are renewed, where they are.
+    pub(crate) refresh: Option<&'static dyn Refresh>,
+    /// What it begins by itself, where that is in words of this kind.
+    pub(crate) initiated: Option<&'static InitiatedWords>,
+}
+
+/// The words of what the platform begins: launches, events, and the probe that an event calls for.
+#[derive(Debug)]
+pub(crate) struct InitiatedWords {
+    /// A launch has the callback's words; this is its parameter for the seller's language.
+    pub(crate) language: Option<&'static str>,
+    pub(crate) events: EventWords,
+    pub(crate) probe: ProbeWords,
+}
+
+/// The headers of an event, and how its body is read.
+#[derive(Debug)]
+pub(crate) struct EventWords {
+    /// HMAC-SHA256 of the raw body, in hex or in base64.
+    pub(crate) signature: &'static str,
+    pub(crate) topic: &'static str,
+    pub(crate) shop_domain: &'static str,
+    /// `None` where events have no id.
+    pub(crate) id: Option<&'static str>,
+    /// What a topic asks for that is not one of the compliance topics.
+    pub(crate) kind: fn(&str, &Value) -> PlatformEventKind,
+    /// The shop that a body names.
+    pub(crate) shop: fn(&PlatformFacts, &Value) -> Option<NamedShop>,
+}
+
+/// The cheapest GET that presents an access token.
+#[derive(Debug)]
+pub(crate) struct ProbeWords {
+    pub(crate) path: &'static str,
+    pub(crate) header: &'static str,
+    /// What stands before the token, with its space.
+    pub(crate) scheme: &'static str,
 }
 
 /// The words of a dialect.
@@ -104,7 +151,7 @@ pub(crate) struct TokenAnswer {
     pub(crate) end: TokenEnd,
     /// The shop that answered, which must be the callback's.
     pub(crate) proven_shop:
-        fn(&PlatformFacts, &Value, &Callback) -> Result<ProvenShop, PlatformFailure>,
+        fn(&PlatformFacts, &Value, &ExchangeRequest<'_>) -> Result<ProvenShop, PlatformFailure>,
     /// What an answer means that is JSON and grants nothing.
     pub(crate) refusal: fn(StatusCode, &Value) -> PlatformFailure,
 }
@@ -133,11 +180,55 @@ impl PlatformAdapter for StandardCodeFlow {
     fn code_flow(&self) -> Option<&dyn CodeFlow> {
         Some(self)
     }
+
+    fn refresh(&self) -> Option<&dyn Refresh> {
+        self.refresh.map(|refresh| refresh as &dyn Refresh)
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        self.initiated.map(|words| &words.probe as &dyn Probe)
+    }
+
+    fn launch(&self) -> Option<&dyn Launch> {
+        self.initiated.map(|_| self as &dyn Launch)
+    }
+
+    fn events(&self) -> Option<&dyn PlatformEvents> {
+        self.initiated.map(|_| self as &dyn PlatformEvents)
+    }
+}
+
+impl Launch for StandardCodeFlow {
+    fn read_launch(&self, raw_query: &str, app: &App) -> Result<LaunchedShop, LaunchError> {
+        let initiated = self.initiated.ok_or(LaunchError::Malformed)?;
+        launch::read(self.facts, self.descriptor, initiated, raw_query, app)
+    }
+}
+
+impl PlatformEvents for StandardCodeFlow {
+    fn read_event(
+        &self,
+        request: &EventRequest<'_>,
+        app: &App,
+    ) -> Result<PlatformEvent, EventNotVerified> {
+        let initiated = self.initiated.ok_or(EventNotVerified)?;
+        events::read(self.facts, initiated, request, app)
+    }
+}
+
+impl Probe for ProbeWords {
+    fn probe<'a>(
+        &'a self,
+        egress: &'a egress::Client,
+        request: ProbeRequest<'a>,
+    ) -> BoxFuture<'a, Liveness> {
+        probe::probe(self, egress, request).boxed()
+    }
 }
 
 impl CodeFlow for StandardCodeFlow {
     fn authorize_url(&self, request: &AuthorizeRequest<'_>) -> String {
-        authorize::url(self.descriptor, request)
+        authorize::url(self.descriptor.host, &self.descriptor.authorize, request)
     }
 
     fn read_callback(&self, raw_query: &str, app: &App) -> Result<Callback, CallbackError> {

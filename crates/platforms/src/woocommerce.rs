@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{AuthType, Credential, Platform, ProvenShop, ShopIdentity, WriteScope};
+use domain::{AuthType, Credential, GrantedScopes, Platform, ProvenShop, ShopIdentity, WriteScope};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{StatusCode, header};
@@ -118,8 +118,9 @@ fn proof(origin: String, pair: &KeyPair<'_>) -> Proof {
             api_key: SecretString::from(pair.key),
             api_secret: SecretString::from(pair.secret),
         },
-        scopes: READ_ORDERS.iter().map(|&scope| scope.to_owned()).collect(),
+        scopes: GrantedScopes::flat(READ_ORDERS),
         expires_at: None,
+        refresh_token: None,
     }
 }
 

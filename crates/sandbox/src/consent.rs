@@ -185,7 +185,7 @@ impl ConsentRequest {
 }
 
 fn is_scope(scope: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.';
     !scope.is_empty() && scope.bytes().all(plain)
 }
 

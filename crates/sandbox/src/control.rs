@@ -1,5 +1,6 @@
 //! Steering a sandbox that runs as a process of its own: `POST /control`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::registry::secret;
-use crate::{AppRegistration, Dialect, KeyPermission, Rule, Sandbox, Shop};
+use crate::{AppRegistration, Dialect, KeyPermission, Rule, Sandbox, Shop, Topic};
 
 /// One of the handle's methods, with its arguments.
 #[derive(Deserialize)]
@@ -44,6 +45,13 @@ pub(crate) enum Command {
         shop: Shop,
         client_id: Option<String>,
         app_url: String,
+    },
+    /// Answers `{"headers": {…}, "body": "…"}`, to be sent byte for byte.
+    Event {
+        dialect: Dialect,
+        shop: Shop,
+        client_id: Option<String>,
+        topic: Topic,
     },
     Advance {
         by_ms: u64,
@@ -93,6 +101,18 @@ pub(crate) async fn control(
             app_url,
         } => match sandbox.launch(dialect, &shop, client_id.as_deref(), &app_url) {
             Ok(location) => answer = json!({"location": location}),
+            Err(error) => return refusal(&error.to_string()),
+        },
+        Command::Event {
+            dialect,
+            shop,
+            client_id,
+            topic,
+        } => match sandbox.event(dialect, &shop, client_id.as_deref(), topic) {
+            Ok(event) => {
+                let headers: HashMap<_, _> = event.headers.into_iter().collect();
+                answer = json!({"headers": headers, "body": event.body});
+            }
             Err(error) => return refusal(&error.to_string()),
         },
         Command::Advance { by_ms } => sandbox.advance(Duration::from_millis(by_ms)),
@@ -181,6 +201,13 @@ mod tests {
             answer["location"].as_str().unwrap(),
             "hmac"
         ));
+
+        let event =
+            json!({"action": "event", "dialect": "genstore", "shop": "g", "topic": "uninstalled"});
+        let (status, answer) = send(&sandbox, event).await;
+        assert_eq!(status, 200);
+        assert_eq!(answer["headers"]["x-genstore-topic"], "app/uninstalled");
+        assert!(answer["body"].as_str().unwrap().contains("\"client-1\""));
 
         assert_eq!(
             send(

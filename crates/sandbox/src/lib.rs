@@ -15,9 +15,11 @@
     reason = "a refusal is a whole answer, and no path here is hot"
 )]
 
+mod cafe24;
 mod call_log;
 mod consent;
 mod control;
+mod event;
 mod genstore;
 mod launch;
 mod redirect;
@@ -39,6 +41,7 @@ use actix_web::{App, HttpServer, web};
 
 pub use call_log::Call;
 pub use consent::consent_url;
+pub use event::{SignedEvent, Topic};
 pub use registry::{AppRegistration, KeyPermission};
 pub use script::{Fault, Rule, RuleError, Step};
 pub use shop::{Dialect, InvalidShop, Shop};
@@ -78,6 +81,7 @@ fn routes(sandbox: Sandbox) -> impl FnOnce(&mut web::ServiceConfig) {
             .route("/control", web::post().to(control::control))
             .service(shopline::scope().wrap(from_fn(call_log::record)))
             .service(genstore::scope().wrap(from_fn(call_log::record)))
+            .service(cafe24::scope().wrap(from_fn(call_log::record)))
             .service(shopify::scope().wrap(from_fn(call_log::record)))
             .service(woocommerce::scope().wrap(from_fn(call_log::record)));
     }

@@ -1,4 +1,4 @@
-//! The signed URLs to which a platform sends the seller's browser.
+//! The URLs, signed where the platform signs, to which a platform sends the seller's browser.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,7 +19,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 ///
 /// A callback without a code is how a seller's refusal shows. The platforms do
 /// not document one; a rightly signed redirect that lacks the code is the
-/// weakest thing that an app must understand.
+/// weakest thing that an app must understand. CAFE24 signs nothing and names
+/// RFC 6749, whose word for a refusal is `access_denied`.
 pub(crate) struct Redirect<'a> {
     pub(crate) target: &'a str,
     pub(crate) app: &'a AppRegistration,
@@ -53,6 +54,14 @@ impl Redirect<'_> {
                 query.push("handle", self.shop.label());
                 query.push("timestamp", &timestamp);
                 ("handle", "sign")
+            }
+            Dialect::Cafe24 => {
+                match self.code {
+                    Some(code) => query.push("code", code),
+                    None => query.push("error", "access_denied"),
+                }
+                query.push_present("state", self.state);
+                return format!("{}?{}", query.before, query.raw);
             }
             Dialect::Shopify | Dialect::Woocommerce => {
                 unreachable!("neither consent nor launch is routed for this dialect")
@@ -156,6 +165,25 @@ mod tests {
         assert_eq!(unsigned, format!("https://app.example/cb?{query}"));
         let secret = app.client_secret.expose_secret();
         assert_eq!(signature, sign_query(secret, &query, "hmac"));
+    }
+
+    #[test]
+    fn a_cafe24_callback_is_not_signed_and_names_no_mall() {
+        let app = app(Dialect::Cafe24);
+        let shop = shop("demomall");
+        let callback = redirect(&app, &shop);
+        assert_eq!(
+            callback.url(None),
+            "https://app.example/cb?code=c0de&state=n0nce"
+        );
+        let denial = Redirect {
+            code: None,
+            ..callback
+        };
+        assert_eq!(
+            denial.url(None),
+            "https://app.example/cb?error=access_denied&state=n0nce"
+        );
     }
 
     #[test]

@@ -9,9 +9,18 @@ use serde::{Deserialize, Deserializer};
 use crate::{Dialect, Shop};
 
 /// Ten minutes on SHOPLINE
-/// (<https://developer.shopline.com/docs/apps/api-instructions-for-use/app-authorization>);
-/// GENSTORE documents no limit, so it gets the same.
-const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+/// (<https://developer.shopline.com/docs/apps/api-instructions-for-use/app-authorization>)
+/// and one on CAFE24
+/// (<https://developers.cafe24.com/docs-new/en/docs/guide/oauth2-authentication>);
+/// GENSTORE documents no limit, so it gets SHOPLINE's.
+fn code_lifetime(dialect: Dialect) -> TimeDelta {
+    match dialect {
+        Dialect::Cafe24 => TimeDelta::minutes(1),
+        Dialect::Shopline | Dialect::Genstore | Dialect::Shopify | Dialect::Woocommerce => {
+            TimeDelta::minutes(10)
+        }
+    }
+}
 
 /// An app as its developer registered it with the platform.
 #[derive(Clone, Debug, Deserialize)]
@@ -101,6 +110,8 @@ pub(crate) struct Installation {
     pub(crate) client_id: Option<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) tokens: Vec<Token>,
+    /// The only one that is good, on platforms that have any.
+    pub(crate) refresh_token: Option<Token>,
     pub(crate) minted_at: DateTime<Utc>,
 }
 
@@ -151,7 +162,7 @@ impl Registry {
         if code.used {
             return Err(CodeRefusal::Used);
         }
-        if now - code.issued_at > CODE_LIFETIME {
+        if now - code.issued_at > code_lifetime(dialect) {
             return Err(CodeRefusal::Expired);
         }
         code.used = true;
@@ -168,6 +179,25 @@ impl Registry {
             .get_mut(&(dialect, shop.clone()))?
             .iter_mut()
             .find(|found| found.client_id.as_deref() == Some(client_id))
+    }
+
+    /// Spends a refresh token, which is good once, and says with which scopes.
+    pub(crate) fn redeem_refresh_token(
+        &mut self,
+        dialect: Dialect,
+        shop: &Shop,
+        client_id: &str,
+        value: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Vec<String>> {
+        let installation = self.find_installation(dialect, shop, client_id)?;
+        let token = installation.refresh_token.as_ref()?;
+        let is_alive = token.until.is_none_or(|until| now < until);
+        if !is_alive || token.value.expose_secret() != value {
+            return None;
+        }
+        installation.refresh_token = None;
+        Some(installation.scopes.clone())
     }
 
     /// The app's installation in the shop, made if there is none.
@@ -190,6 +220,7 @@ impl Registry {
                 client_id: Some(client_id.to_owned()),
                 scopes: Vec::new(),
                 tokens: Vec::new(),
+                refresh_token: None,
                 minted_at: now,
             });
             here.len() - 1
@@ -211,6 +242,7 @@ impl Registry {
             client_id: None,
             scopes,
             tokens: vec![Token { value, until: None }],
+            refresh_token: None,
             minted_at: now,
         });
     }
@@ -238,11 +270,12 @@ impl Registry {
         self.keys.get(&(shop.clone(), key.to_owned()))
     }
 
-    /// Codes, used or not, and tokens, pasted ones too.
+    /// Codes, used or not, and tokens, pasted ones and those for refreshing too.
     pub(crate) fn list_issued(&self) -> Vec<SecretString> {
         let codes = self.codes.keys().map(|code| code.as_str().into());
         let installations = self.installations.values().flatten();
-        let tokens = installations.flat_map(|found| &found.tokens);
+        let tokens =
+            installations.flat_map(|found| found.tokens.iter().chain(&found.refresh_token));
         codes
             .chain(tokens.map(|token| token.value.clone()))
             .collect()
@@ -337,7 +370,7 @@ mod tests {
         };
         issue("one", &mut registry);
         issue("two", &mut registry);
-        let late = start + CODE_LIFETIME;
+        let late = start + code_lifetime(dialect);
         let mut redeem = |dialect, app: &str, shop: &Shop, value: &str, now| {
             registry.redeem_code(dialect, app, shop, value, now)
         };

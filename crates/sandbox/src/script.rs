@@ -56,6 +56,8 @@ pub enum Fault {
     TooManyRequests,
     /// HTTP 200 that carries an error in the platform's own shape.
     OkWithError,
+    /// SHOPLINE takes no calls from the address that the app calls from.
+    AddressRefused,
     /// The call takes effect at once, its answer comes later.
     Slow {
         #[serde(rename = "delay_ms", deserialize_with = "milliseconds")]
@@ -87,7 +89,18 @@ impl Rule {
         if self.step != Step::Probe && !self.dialect.has_consent() {
             return Err(RuleError::NoSuchStep);
         }
-        if !self.fault.has_meaning_in(self.step) {
+        if self.step == Step::Launch && !self.dialect.signs_redirects() {
+            return Err(RuleError::NoSuchStep);
+        }
+        let is_about_signatures = matches!(
+            self.fault,
+            Fault::Forged | Fault::Old | Fault::DuplicatedKey
+        );
+        if is_about_signatures && !self.dialect.signs_redirects() {
+            return Err(RuleError::NoSuchFault);
+        }
+        let is_shoplines = self.fault != Fault::AddressRefused || self.dialect == Dialect::Shopline;
+        if !self.fault.has_meaning_in(self.step) || !is_shoplines {
             return Err(RuleError::NoSuchFault);
         }
         Ok(())
@@ -109,6 +122,7 @@ impl Fault {
             | Fault::TooManyRequests
             | Fault::Slow { .. }
             | Fault::NoAnswer => step != Step::Launch,
+            Fault::AddressRefused => step == Step::Token,
             Fault::WrongShopInToken(_) | Fault::CodeAlreadyUsed => {
                 matches!(step, Step::Consent | Step::Token)
             }
@@ -233,6 +247,13 @@ mod tests {
                 Err(RuleError::NoSuchFault),
             ),
             ("genstore", "token", "old", Err(RuleError::NoSuchFault)),
+            (
+                "genstore",
+                "token",
+                "address_refused",
+                Err(RuleError::NoSuchFault),
+            ),
+            ("shopline", "token", "address_refused", Ok(())),
             ("shopline", "launch", "deny", Err(RuleError::NoSuchFault)),
             (
                 "shopline",
@@ -240,6 +261,9 @@ mod tests {
                 "code_already_used",
                 Err(RuleError::NoSuchFault),
             ),
+            ("cafe24", "consent", "forged", Err(RuleError::NoSuchFault)),
+            ("cafe24", "launch", "deny", Err(RuleError::NoSuchStep)),
+            ("cafe24", "consent", "deny", Ok(())),
             ("shopline", "launch", "forged", Ok(())),
             ("shopify", "probe", "no_answer", Ok(())),
             ("genstore", "token", "ok_with_error", Ok(())),

@@ -13,6 +13,7 @@ pub enum Dialect {
     /// SHOPLINE and its European twin, which speak alike.
     Shopline,
     Genstore,
+    Cafe24,
     Shopify,
     Woocommerce,
 }
@@ -22,8 +23,16 @@ impl Dialect {
     /// paste a token or a key, and the only call is the probe.
     pub fn has_consent(self) -> bool {
         match self {
-            Dialect::Shopline | Dialect::Genstore => true,
+            Dialect::Shopline | Dialect::Genstore | Dialect::Cafe24 => true,
             Dialect::Shopify | Dialect::Woocommerce => false,
+        }
+    }
+
+    /// Whether what a browser brings to the app is signed here.
+    pub(crate) fn signs_redirects(self) -> bool {
+        match self {
+            Dialect::Shopline | Dialect::Genstore => true,
+            Dialect::Cafe24 | Dialect::Shopify | Dialect::Woocommerce => false,
         }
     }
 }

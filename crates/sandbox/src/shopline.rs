@@ -231,6 +231,12 @@ fn authenticate(
     if fault == Some(&Fault::Deny) {
         return Err(failure("STORE_NOT_INSTALL_APP", "scripted: deny"));
     }
+    if fault == Some(&Fault::AddressRefused) {
+        return Err(failure(
+            "REQUEST_NOT_IN_APP_IP_WHITELIST",
+            "scripted: address_refused",
+        ));
+    }
     if fault == Some(&Fault::OkWithError) {
         let body = json!({"errors": "system error"});
         return Err(noted(

@@ -12,7 +12,9 @@ use crate::call_log::CallLog;
 use crate::redirect::Redirect;
 use crate::registry::{Key, Registry};
 use crate::script::{Fault, Step};
-use crate::{AppRegistration, Call, Dialect, KeyPermission, Rule, RuleError, Shop};
+use crate::{
+    AppRegistration, Call, Dialect, KeyPermission, Rule, RuleError, Shop, SignedEvent, Topic,
+};
 
 /// Fills a buffer with bytes that nobody can guess.
 pub type Random = dyn Fn(&mut [u8]) + Send + Sync;
@@ -45,7 +47,7 @@ pub(crate) struct State {
 /// The seller cannot be sent to the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchError {
-    #[error("this platform launches no apps")]
+    #[error("this platform launches no apps and tells them nothing")]
     NoLaunches,
     #[error("no such app is registered")]
     UnknownApp,
@@ -128,24 +130,13 @@ impl Sandbox {
         client_id: Option<&str>,
         app_url: &str,
     ) -> Result<String, LaunchError> {
-        if !dialect.has_consent() {
+        if !dialect.signs_redirects() {
             return Err(LaunchError::NoLaunches);
         }
         if !app_url.starts_with("http://") && !app_url.starts_with("https://") {
             return Err(LaunchError::InvalidUrl);
         }
-        let app = {
-            let state = self.state();
-            let mut apps = state
-                .registry
-                .apps_of(dialect)
-                .filter(|app| client_id.is_none_or(|wanted| wanted == app.client_id));
-            let app = apps.next().ok_or(LaunchError::UnknownApp)?.clone();
-            if apps.next().is_some() {
-                return Err(LaunchError::AmbiguousApp);
-            }
-            app
-        };
+        let app = self.find_only_app(dialect, client_id)?;
         let fault = self.take_fault(dialect, shop, Step::Launch);
         let launch = Redirect {
             target: app_url,
@@ -156,6 +147,41 @@ impl Sandbox {
             now: self.now(),
         };
         Ok(launch.url(fault.as_ref()))
+    }
+
+    /// What the platform tells the app about the shop, signed and dated now. Whoever asks for it sends it.
+    ///
+    /// Without a `client_id` it is for the dialect's only app.
+    pub fn event(
+        &self,
+        dialect: Dialect,
+        shop: &Shop,
+        client_id: Option<&str>,
+        topic: Topic,
+    ) -> Result<SignedEvent, LaunchError> {
+        if !dialect.signs_redirects() {
+            return Err(LaunchError::NoLaunches);
+        }
+        let app = self.find_only_app(dialect, client_id)?;
+        let id = self.random_hex::<12>();
+        Ok(SignedEvent::about(&app, shop, topic, id, self.now()))
+    }
+
+    fn find_only_app(
+        &self,
+        dialect: Dialect,
+        client_id: Option<&str>,
+    ) -> Result<AppRegistration, LaunchError> {
+        let state = self.state();
+        let mut apps = state
+            .registry
+            .apps_of(dialect)
+            .filter(|app| client_id.is_none_or(|wanted| wanted == app.client_id));
+        let app = apps.next().ok_or(LaunchError::UnknownApp)?.clone();
+        if apps.next().is_some() {
+            return Err(LaunchError::AmbiguousApp);
+        }
+        Ok(app)
     }
 
     /// The calls received, oldest first; the latest ten thousand are kept.

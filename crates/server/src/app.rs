@@ -14,6 +14,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use broker::Broker;
+use domain::OperatorScopes;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
@@ -23,7 +24,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::extract::Gateway;
 use crate::handlers::docs::{self, Document};
-use crate::handlers::{callback, client, event, health, platform, store, token, webhook};
+use crate::handlers::{
+    callback, client, event, health, launch, operator_scopes, platform, platform_event, store,
+    token, webhook,
+};
 use crate::machine::{Duties, Machine};
 use crate::measure::Measures;
 use crate::openapi::openapi;
@@ -44,6 +48,8 @@ pub struct ServerOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// The largest body that is read.
     pub max_body_bytes: usize,
+    /// What Cafe24 is told of our app's menus and functions, if there is anything to tell.
+    pub operator_scopes: Option<OperatorScopes>,
 }
 
 /// How often a caller may call before it is answered 429.
@@ -51,7 +57,7 @@ pub struct ServerOptions {
 pub struct RateOptions {
     /// Signed calls.
     pub per_institution: Rate,
-    /// The token call and the sellers' pages.
+    /// The token call, the sellers' pages and the platforms' events.
     pub per_address: Rate,
 }
 
@@ -71,6 +77,7 @@ impl ServerOptions {
             rate: RateOptions::default(),
             trusted_proxies: Vec::new(),
             max_body_bytes: 64 * 1024,
+            operator_scopes: None,
         }
     }
 }
@@ -199,7 +206,13 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .service(webhook::delete)
                 .service(webhook::test)
                 .service(callback::of_shared_app)
-                .service(callback::of_own_app),
+                .service(callback::of_own_app)
+                .service(launch::of_shared_app)
+                .service(launch::of_own_app)
+                .service(launch::confirm)
+                .service(platform_event::of_shared_app)
+                .service(platform_event::of_own_app)
+                .service(operator_scopes::told),
         );
 }
 

@@ -14,6 +14,7 @@ use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::{FromRequest, HttpRequest};
 use broker::Caller;
+use bytes::Bytes;
 use domain::Institution;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -58,6 +59,13 @@ pub(crate) struct Unsigned<R> {
 
 /// A seller's browser that does not come too often.
 pub(crate) struct Visitor;
+
+/// The request of a platform, which signs the bytes of its body: nothing is known of it but its size.
+pub(crate) struct Told {
+    /// Names and values of the headers that are text.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+}
 
 impl<R, C> FromRequest for Reading<R, C>
 where
@@ -164,6 +172,31 @@ impl FromRequest for Visitor {
                 Err(InternalError::from_response("too many requests", page::busy(wait)).into())
             }
         })
+    }
+}
+
+impl FromRequest for Told {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        async move {
+            let gateway = Gateway::of(&request)?;
+            gateway
+                .limit_address(&request)
+                .map_err(ApiError::too_many_requests)?;
+            let body = gateway.receive_bytes(&request, payload).await?;
+            let headers = request
+                .headers()
+                .iter()
+                .filter_map(|(name, value)| {
+                    Some((name.to_string(), value.to_str().ok()?.to_owned()))
+                })
+                .collect();
+            Ok(Self { headers, body })
+        }
+        .boxed_local()
     }
 }
 

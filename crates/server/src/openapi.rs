@@ -18,6 +18,9 @@ use crate::schema::SignedHeaders;
 
 const TOKEN_CALL: &str = "/v1/token/get";
 
+/// What begins so is for platforms and sellers' browsers, and no call of an institution.
+const FOR_OTHERS: &str = "/v1/auth/";
+
 /// The codes that any call can end with before it is understood.
 const REFUSALS: [Code; 5] = [
     Code::Unauthorized,
@@ -40,6 +43,7 @@ const INTRODUCTION: &str = include_str!("openapi/introduction.md");
         (name = "event", description = "What happened, as a feed"),
         (name = "webhook", description = "Where events are posted to"),
         (name = "page", description = "For a seller's browser"),
+        (name = "platform event", description = "For the store platforms"),
         (name = "machine", description = "For supervisors and load balancers"),
     ),
 )]
@@ -55,7 +59,9 @@ pub fn openapi() -> OpenApi {
         .configure(routes)
         .split_for_parts();
     for (path, item) in &mut document.paths.paths {
-        if let Some(call) = &mut item.post {
+        if let Some(call) = &mut item.post
+            && !path.starts_with(FOR_OTHERS)
+        {
             complete(path, call);
         }
     }
@@ -146,6 +152,7 @@ mod tests {
     fn calls(document: &OpenApi) -> BTreeMap<&str, &Operation> {
         let items = document.paths.paths.iter();
         items
+            .filter(|(path, _)| !path.starts_with(FOR_OTHERS))
             .filter_map(|(path, item)| Some((path.as_str(), item.post.as_ref()?)))
             .collect()
     }

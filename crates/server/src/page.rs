@@ -20,15 +20,18 @@ const STYLE: &str = "\
 body{margin:0;font:1.0625rem/1.5 system-ui,sans-serif}\
 main{max-width:32rem;margin:0 auto;padding:3rem 1.25rem}\
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}\
-p{margin:0 0 1rem;overflow-wrap:anywhere}";
+p{margin:0 0 1rem;overflow-wrap:anywhere}\
+button{font:inherit;padding:.6rem 1.25rem}";
 
-static POLICY: LazyLock<String> = LazyLock::new(|| {
+static POLICY: LazyLock<String> = LazyLock::new(|| policy("'none'"));
+
+fn policy(form_action: &str) -> String {
     let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}; \
          frame-ancestors 'none'"
     )
-});
+}
 
 /// How an authorization ended, for the seller who took part in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +139,54 @@ pub(crate) fn result(outcome: &Outcome<'_>) -> HttpResponse {
     respond(StatusCode::OK, title, &about)
 }
 
+/// What a seller is asked who opened our app while exactly one store waits for the shop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    pub platform: &'a str,
+    pub institution: &'a str,
+    pub client: &'a str,
+    pub store: &'a str,
+    pub shop: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    pub launch: &'a str,
+    pub token: &'a str,
+    /// The origin that the answer to the form leads to.
+    pub continues_at: &'a str,
+}
+
+/// The seller's own decision: nothing goes on before the button is pressed.
+pub(crate) fn offer(offer: &Offer<'_>) -> HttpResponse {
+    let about = html! {
+        p {
+            strong { (offer.institution) }
+            " asks to connect the " (offer.platform) " shop " strong { (offer.shop) }
+            " for its customer " strong { (offer.client) }
+            ", as the store " strong { (offer.store) } "."
+        }
+        p { "Go on only if you know " (offer.institution) " and asked for this. On the next page the platform shows what would be shared." }
+        form method="post" action=(offer.action) {
+            input type="hidden" name="launch" value=(offer.launch);
+            input type="hidden" name="token" value=(offer.token);
+            button type="submit" { "Continue" }
+        }
+        p { "If not, close this page, and nothing happens." }
+    };
+    // A browser may hold a form to its policy through redirects as well, so the platform is named too.
+    let policy = policy(&format!("'self' {}", offer.continues_at));
+    respond_under(&policy, StatusCode::OK, "Connect this shop?", &about)
+}
+
+/// For a seller who opened our app while nothing waits for the shop that could be told apart.
+pub(crate) fn nothing_waits(platform: &str, shop: &str) -> HttpResponse {
+    let about = html! {
+        p { (platform) ": " strong { (shop) } }
+        p { "The app is installed, but there is no connection that could be continued from here." }
+        p { "Ask the service that you want to connect your shop to for a link for exactly this shop. Open the link, or open the app here once more after that." }
+    };
+    respond(StatusCode::OK, "Nothing is waiting for this shop", &about)
+}
+
 /// For a link or a callback that is unknown, forged, expired or another browser's: one page for all of
 /// them, so that it tells nobody which.
 pub(crate) fn unknown_link() -> HttpResponse {
@@ -170,6 +221,10 @@ pub(crate) fn failed() -> HttpResponse {
 }
 
 fn respond(status: StatusCode, title: &str, about: &Markup) -> HttpResponse {
+    respond_under(&POLICY, status, title, about)
+}
+
+fn respond_under(policy: &str, status: StatusCode, title: &str, about: &Markup) -> HttpResponse {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -189,7 +244,7 @@ fn respond(status: StatusCode, title: &str, about: &Markup) -> HttpResponse {
     };
     HttpResponse::build(status)
         .content_type(ContentType::html())
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY.as_str()))
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((X_FRAME_OPTIONS, "DENY"))
@@ -275,6 +330,38 @@ mod tests {
                 .await
                 .contains("<h1>Something went wrong on our side</h1>")
         );
+    }
+
+    #[actix_web::test]
+    async fn an_offer_names_everybody_and_posts_to_us_alone() {
+        let response = offer(&Offer {
+            platform: "SHOPLINE",
+            institution: "Alpha <b>Pay</b>",
+            client: "seller-1",
+            store: "Demo & Co",
+            shop: "demo-shop",
+            action: "/v1/auth/shopline/launch/confirm",
+            launch: "lch_1",
+            token: "t0ken",
+            continues_at: "https://demo-shop.myshopline.com",
+        });
+        assert_eq!(response.status(), 200);
+        let policy = response.headers().get("content-security-policy").unwrap();
+        let policy = policy.to_str().unwrap();
+        assert!(
+            policy.contains("; form-action 'self' https://demo-shop.myshopline.com; "),
+            "{policy}"
+        );
+        let page = read(response).await;
+        for named in [
+            "<strong>Alpha &lt;b&gt;Pay&lt;/b&gt;</strong>",
+            "<strong>demo-shop</strong>",
+            "<strong>seller-1</strong>",
+            "<strong>Demo &amp; Co</strong>",
+            "<form method=\"post\" action=\"/v1/auth/shopline/launch/confirm\">",
+        ] {
+            assert!(page.contains(named), "{page}");
+        }
     }
 
     #[actix_web::test]

@@ -11,7 +11,7 @@
 use std::iter;
 
 use domain::endpoint::EndpointStatus;
-use domain::{AuthStatus, AuthType, EventType, FailReason, Platform};
+use domain::{AuthStatus, AuthType, EventType, FailReason, Health, Platform};
 use utoipa::openapi::schema::{ArrayBuilder, Type};
 use utoipa::openapi::{Array, Object, ObjectBuilder, RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
@@ -153,6 +153,14 @@ pub(crate) struct Snapshot {
         example = "2026-11-22T04:00:00.000Z"
     )]
     expires_at: Option<String>,
+    /// The end that no renewal moves, where there is one to tell: by then the seller has to authorize again.
+    /// While SUCCESS.
+    #[schema(
+        nullable = false,
+        format = "date-time",
+        example = "2027-11-21T18:00:00.000Z"
+    )]
+    reauthorize_by: Option<String>,
     #[schema(schema_with = health, required = false)]
     health: Option<String>,
     /// Grows by one with every event of the store; 0 before the first.
@@ -176,7 +184,7 @@ pub(crate) struct Scope {
     name: String,
     #[schema(schema_with = scope_grant)]
     grant: String,
-    /// The resources that the grant is limited to; empty where it is not.
+    /// With `list`, the resources that the grant is limited to, by the platform's ids; empty elsewhere.
     ids: Vec<String>,
     required: bool,
 }
@@ -356,11 +364,19 @@ fn actor() -> Object {
 }
 
 fn scope_grant() -> Object {
-    one_of("`none`: required, and not granted.", ["all", "none"])
+    one_of(
+        "`none`: required, or named by the platform, and not granted.",
+        ["all", "list", "none"],
+    )
 }
 
 fn health() -> Object {
-    one_of("How the grant is; while SUCCESS.", ["HEALTHY"])
+    one_of(
+        "How the grant is; while SUCCESS.\n\n\
+        `EXPIRING`: it ends at `reauthorize_by`. `REFRESH_FAILING`: it could not be renewed yet. \
+        `UNCERTAIN`: it may have to be authorized again, which shows soon.",
+        Health::ALL.map(Health::code),
+    )
 }
 
 fn record_status() -> Object {

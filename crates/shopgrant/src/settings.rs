@@ -1,5 +1,6 @@
 //! What the operator chose: compiled-in defaults, then a file, then the environment.
 
+mod cafe24;
 mod environment;
 mod value;
 
@@ -19,6 +20,7 @@ use url::Url;
 
 use crate::secret_file::{self, SecretFileError};
 
+use cafe24::Cafe24;
 #[cfg(feature = "crash-points")]
 pub(crate) use environment::crash_point;
 pub(crate) use environment::{log_directives, proxy_variables};
@@ -62,6 +64,7 @@ pub(crate) struct Settings {
     pub(crate) authorization: Authorization,
     pub(crate) webhooks: Webhooks,
     pub(crate) rate_limit: RateLimits,
+    pub(crate) cafe24: Cafe24,
 }
 
 /// Which part of the work a process does.

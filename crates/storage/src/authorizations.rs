@@ -165,6 +165,29 @@ pub async fn extend_claim(
     Ok(touched == 1)
 }
 
+/// Gives a waiting attempt another state: the link with the old one is dead from here on. Fails with
+/// [`StorageError::Stale`], now or at the end of the transaction, if the attempt waits no more.
+pub async fn replace_state(
+    tx: &Tx,
+    institution: InstitutionId,
+    id: AuthorizationId,
+    state_hash: [u8; 32],
+) -> Result<(), StorageError> {
+    let change = ActiveModel {
+        state_hash: Set(Some(state_hash.to_vec())),
+        ..Default::default()
+    };
+    let update = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .into_query();
+    let stale = StorageError::stale("authorizations", id);
+    tx.write_later(Write::one("authorizations", update, stale))
+        .await
+}
+
 /// Writes the end of an attempt that was found in `before`, and erases what it carried. Fails with
 /// [`StorageError::Stale`], now or at the end of the transaction, if it is no longer in that state.
 pub async fn finish(

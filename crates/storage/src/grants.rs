@@ -1,23 +1,30 @@
 //! Proven credentials.
 
 use chrono::{DateTime, Utc};
-use domain::{Grant, GrantId, InstitutionId, StoreId};
+use domain::{Grant, GrantId, InstitutionId, Platform, StoreId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Set,
 };
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
-use crate::instant::to_millis;
+use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 
-const LIVE: &str = "LIVE";
+pub(crate) const LIVE: &str = "LIVE";
 const ENDED: &str = "ENDED";
 
-pub async fn insert(tx: &Tx, new: &Grant, credential: Sealed) -> Result<(), StorageError> {
+/// What a grant is used and renewed with.
+#[derive(Clone, Debug)]
+pub struct GrantSecrets {
+    pub credential: Sealed,
+    pub refresh_token: Option<Sealed>,
+}
+
+pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), StorageError> {
     let row = Model {
         id: new.id.uuid(),
         store_id: new.store.uuid(),
@@ -28,21 +35,40 @@ pub async fn insert(tx: &Tx, new: &Grant, credential: Sealed) -> Result<(), Stor
         shop_identity: new.shop.identity.value().to_owned(),
         shop_label: new.shop.label.as_ref().map(ToString::to_string),
         origin: new.origin.clone(),
-        credential: Some(credential.0),
+        credential: Some(secrets.credential.0),
         scopes: serde_json::json!(new.scopes).to_string(),
         expires_at: new.expires_at.map(to_millis),
         created_at: to_millis(new.created_at),
         ended_at: None,
+        generation: 1,
+        refresh_token: secrets.refresh_token.map(|token| token.0),
+        previous_refresh_token: None,
+        refresh_ends_at: new.upkeep.refresh_ends_at.map(to_millis),
+        next_refresh_at: new.upkeep.next_refresh_at.map(to_millis),
+        notice_at: new.upkeep.notice_at.map(to_millis),
+        refresh_fence: 0,
+        refresh_lease_id: None,
+        refresh_lease_until: 0,
+        refresh_intent_at: None,
+        refresh_failures: 0,
+        refresh_failing_since: None,
+        refresh_failure: None,
     };
     let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
     tx.write_later(Write::any("grants", insert)).await
 }
 
-/// Ends a grant and erases its credential.
+/// Ends a grant and erases its secrets.
 pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), StorageError> {
     let change = ActiveModel {
         status: Set(ENDED.to_owned()),
         credential: Set(None),
+        refresh_token: Set(None),
+        previous_refresh_token: Set(None),
+        refresh_intent_at: Set(None),
+        next_refresh_at: Set(None),
+        notice_at: Set(None),
+        refresh_lease_id: Set(None),
         ended_at: Set(Some(to_millis(ended_at))),
         ..Default::default()
     };
@@ -55,32 +81,135 @@ pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), St
     tx.write_later(Write::one("grants", update, stale)).await
 }
 
-/// A grant that is past its end.
+/// A grant whose end has to be dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExpiredGrant {
+pub struct EndingGrant {
     pub grant: GrantId,
     pub store: StoreId,
     pub institution: InstitutionId,
+    pub platform: Platform,
+    /// The end that no renewal moves.
+    pub ends_at: DateTime<Utc>,
 }
 
+/// Grants past their end that nobody is to renew.
 pub async fn list_expired_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
     limit: u64,
-) -> Result<Vec<ExpiredGrant>, StorageError> {
-    let rows = Entity::find()
+) -> Result<Vec<EndingGrant>, StorageError> {
+    Entity::find()
         .filter(is_word(Column::Status, LIVE))
         .filter(Column::ExpiresAt.lte(to_millis(now)))
+        .filter(Column::NextRefreshAt.is_null())
         .order_by_asc(Column::ExpiresAt)
         .limit(limit)
         .all(db.connection())
-        .await?;
-    Ok(rows
+        .await?
         .into_iter()
-        .map(|row| ExpiredGrant {
-            grant: GrantId::new(row.id),
+        .map(EndingGrant::try_from)
+        .collect()
+}
+
+/// Grants past their end that were to be renewed, and that nothing can renew any more; not those that
+/// somebody is about to renew.
+pub async fn list_unrenewable_for_worker(
+    db: &impl Executor,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<EndingGrant>, StorageError> {
+    Entity::find()
+        .filter(is_word(Column::Status, LIVE))
+        .filter(Column::RefreshEndsAt.lte(to_millis(now)))
+        .filter(Column::ExpiresAt.lte(to_millis(now)))
+        .filter(Column::RefreshLeaseUntil.lte(to_millis(now)))
+        .order_by_asc(Column::RefreshEndsAt)
+        .limit(limit)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(EndingGrant::try_from)
+        .collect()
+}
+
+/// Grants of whose end the institution is to be told ahead.
+pub async fn list_ending_for_worker(
+    db: &impl Executor,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<EndingGrant>, StorageError> {
+    Entity::find()
+        .filter(is_word(Column::Status, LIVE))
+        .filter(Column::NoticeAt.lte(to_millis(now)))
+        .order_by_asc(Column::NoticeAt)
+        .limit(limit)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(EndingGrant::try_from)
+        .collect()
+}
+
+/// Takes the right to tell of a grant's end ahead, which is done once. `false` if that is done already, or
+/// the end has moved.
+pub async fn take_notice(tx: &Tx, id: GrantId, now: DateTime<Utc>) -> Result<bool, StorageError> {
+    let change = ActiveModel {
+        notice_at: Set(None),
+        ..Default::default()
+    };
+    let touched = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::Status.eq(LIVE))
+        .filter(Column::NoticeAt.lte(to_millis(now)))
+        .exec(tx.connection())
+        .await?
+        .rows_affected;
+    Ok(touched == 1)
+}
+
+/// Whether a grant that was listed as past its end still is; it may have been renewed in between. The row
+/// stays locked until the transaction ends.
+pub async fn is_past_its_end(
+    tx: &Tx,
+    id: GrantId,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let now = to_millis(now);
+    let unrenewable = Condition::all()
+        .add(Column::RefreshEndsAt.lte(now))
+        .add(Column::RefreshLeaseUntil.lte(now));
+    let row = Entity::find_by_id(id.uuid())
+        .filter(Column::Status.eq(LIVE))
+        .filter(Column::ExpiresAt.lte(now))
+        .filter(
+            Condition::any()
+                .add(Column::NextRefreshAt.is_null())
+                .add(unrenewable),
+        )
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?;
+    Ok(row.is_some())
+}
+
+impl TryFrom<Model> for EndingGrant {
+    type Error = StorageError;
+
+    fn try_from(row: Model) -> Result<Self, StorageError> {
+        let id = GrantId::new(row.id);
+        let corrupt = |what| StorageError::corrupt("grants", id, what);
+        let ends_at = match row.next_refresh_at {
+            Some(_) => row.refresh_ends_at,
+            None => row.expires_at,
+        };
+        let ends_at = ends_at.ok_or_else(|| corrupt("an end that is missing"))?;
+        Ok(Self {
+            grant: id,
             store: StoreId::new(row.store_id),
             institution: InstitutionId::new(row.institution_id),
+            platform: row.platform.parse().map_err(|_| corrupt("platform"))?,
+            ends_at: from_millis(ends_at, "grants", id)?,
         })
-        .collect())
+    }
 }

@@ -15,16 +15,19 @@ pub enum News {
     Outcomes,
     /// Something that an operator set.
     Configuration,
+    /// Something that a platform told.
+    PlatformEvents,
 }
 
 impl News {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Events,
         Self::Feed,
         Self::Deliveries,
         Self::Keys,
         Self::Outcomes,
         Self::Configuration,
+        Self::PlatformEvents,
     ];
 
     pub(crate) const fn index(self) -> usize {

@@ -13,7 +13,7 @@ use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
 use crate::row::{
     access_token, authorization, delivery, endpoint, grant, idempotency_key, institution_key,
-    nonce, outbox, store,
+    launch, nonce, outbox, platform_event, store,
 };
 
 /// How many rows of a table went. Rows of other tables that went with them are not counted.
@@ -69,6 +69,38 @@ pub async fn delete_expired_for_worker(
                 "institution_keys",
                 institution_key::Column::ExpiresAt,
                 [institution_key::Column::Id],
+            )
+            .await?,
+    ])
+}
+
+/// Deletes at most `limit` each of launches whose signature is too old to come again, and of platforms'
+/// events that were handled before `before`.
+pub async fn delete_initiated_for_worker(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    before: DateTime<Utc>,
+    limit: u64,
+) -> Result<[Deleted; 2], StorageError> {
+    let expired = |now| Expired {
+        now: to_millis(now),
+        limit,
+    };
+    Ok([
+        expired(now)
+            .delete::<launch::Entity, 1>(
+                tx,
+                "launches",
+                launch::Column::ExpiresAt,
+                [launch::Column::Id],
+            )
+            .await?,
+        expired(before)
+            .delete::<platform_event::Entity, 1>(
+                tx,
+                "platform_events",
+                platform_event::Column::FinishedAt,
+                [platform_event::Column::Id],
             )
             .await?,
     ])

@@ -33,6 +33,8 @@ pub enum Place<'a> {
     PlatformAppSecret(PlatformAppId),
     AuthorizationCredential(AuthorizationId),
     GrantCredential(GrantId),
+    GrantRefreshToken(GrantId),
+    PreviousRefreshToken(GrantId),
     EndpointSecret(EndpointId),
     IdempotentAnswer {
         institution: InstitutionId,
@@ -48,6 +50,8 @@ impl Place<'_> {
             Self::PlatformAppSecret(_) => "platform_apps.secret",
             Self::AuthorizationCredential(_) => "authorizations.credential",
             Self::GrantCredential(_) => "grants.credential",
+            Self::GrantRefreshToken(_) => "grants.refresh_token",
+            Self::PreviousRefreshToken(_) => "grants.previous_refresh_token",
             Self::EndpointSecret(_) => "endpoints.secret",
             Self::IdempotentAnswer { .. } => "idempotency_keys.answer",
         }
@@ -58,7 +62,9 @@ impl Place<'_> {
             Self::InstitutionSecret(id) => id.to_string(),
             Self::PlatformAppSecret(id) => id.to_string(),
             Self::AuthorizationCredential(id) => id.to_string(),
-            Self::GrantCredential(id) => id.to_string(),
+            Self::GrantCredential(id)
+            | Self::GrantRefreshToken(id)
+            | Self::PreviousRefreshToken(id) => id.to_string(),
             Self::EndpointSecret(id) => id.to_string(),
             Self::IdempotentAnswer {
                 institution,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthStatus, AuthType, AuthorizationId, Authorized, ClientId, FailReason, GrantId,
+    AuthStatus, AuthType, AuthorizationId, Authorized, ClientId, FailReason, GrantId, Health,
     InstitutionId, Platform, ShopIdentity, Store, StoreId, StoreState,
 };
 use sea_orm::{
@@ -39,6 +39,8 @@ pub async fn insert(tx: &Tx, new: &Store) -> Result<(), StorageError> {
         revision: new.revision,
         created_at: to_millis(new.created_at),
         unbound_at: None,
+        health: None,
+        reauthorize_by: None,
     };
     let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
     tx.write_later(Write::any("stores", insert)).await
@@ -171,6 +173,10 @@ fn state_columns(store: &Store) -> ActiveModel {
         scopes: Set(authorized.map(|authorized| serde_json::json!(authorized.scopes).to_string())),
         authorized_at: Set(authorized.map(|authorized| to_millis(authorized.authorized_at))),
         expires_at: Set(authorized.and_then(|authorized| authorized.expires_at.map(to_millis))),
+        health: Set(authorized.map(|authorized| authorized.health.code().to_owned())),
+        reauthorize_by: Set(
+            authorized.and_then(|authorized| authorized.reauthorize_by.map(to_millis))
+        ),
         sequence: Set(store.sequence),
         revision: Set(store.revision),
         ..Default::default()
@@ -239,16 +245,24 @@ fn read_state(row: &Model, platform: Platform) -> Result<StoreState, StorageErro
             ) else {
                 return Err(corrupt("SUCCESS without a grant"));
             };
-            let expires_at = row
-                .expires_at
-                .map(|millis| from_millis(millis, "stores", id))
-                .transpose()?;
+            let instant = |millis: Option<i64>| {
+                millis
+                    .map(|millis| from_millis(millis, "stores", id))
+                    .transpose()
+            };
+            // The version before writes none.
+            let health = match &row.health {
+                Some(code) => Health::from_code(code).ok_or_else(|| corrupt("health"))?,
+                None => Health::Healthy,
+            };
             Ok(StoreState::Success(Authorized {
                 grant: GrantId::new(grant),
                 shop: ShopIdentity::new(platform.realm(), shop.clone()),
                 scopes: serde_json::from_str(scopes).map_err(|_| corrupt("scopes"))?,
                 authorized_at: from_millis(authorized_at, "stores", id)?,
-                expires_at,
+                expires_at: instant(row.expires_at)?,
+                health,
+                reauthorize_by: instant(row.reauthorize_by)?,
             }))
         }
     }

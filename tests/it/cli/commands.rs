@@ -57,6 +57,8 @@ async fn institutions_and_apps_are_listed_for_scripts_and_for_people() {
             "scopes": ["read_orders", "read_products"],
             "host": SHOPLINE.host(installation.platforms),
             "callback_url": format!("{PUBLIC_URL}/v1/auth/shopline/callback"),
+            "launch_url": format!("{PUBLIC_URL}/v1/auth/shopline/launch"),
+            "events_url": format!("{PUBLIC_URL}/v1/auth/shopline/events"),
         })
     );
     let printed = settings.run(&["platform", "list"]).await.succeeded();

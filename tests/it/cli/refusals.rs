@@ -209,11 +209,21 @@ async fn a_wrong_command_line_is_told_what_would_be_right() {
             ],
             "shopgrant: SHOPLINE needs a client id and a client secret",
         ),
+        (
+            &[
+                "platform",
+                "configure",
+                "SHOPIFY",
+                "--scopes",
+                "read_orders,read:stocks=some",
+            ][..],
+            "shopgrant: `read:stocks=some` is not a scope such as read_orders or read:stocks=all",
+        ),
     ] {
         assert_eq!(settings.run(arguments).await.failed(), line);
     }
     let unknown = settings.run(&["platform", "configure", "NOWHERE"]).await;
     assert_eq!(unknown.status.code(), Some(2), "{unknown:#?}");
-    let told = "the platforms are GENSTORE, SHOPIFY, SHOPLINE, SHOPLINE_EU, WOOCOMMERCE\n";
+    let told = "the platforms are CAFE24, GENSTORE, SHOPIFY, SHOPLINE, SHOPLINE_EU, WOOCOMMERCE\n";
     assert!(unknown.stderr.contains(told), "{unknown:#?}");
 }

@@ -52,9 +52,30 @@ pub(crate) const GENSTORE: PlatformCase = PlatformCase {
     domain: "genmystore.com",
 };
 
+pub(crate) const CAFE24: PlatformCase = PlatformCase {
+    code: "CAFE24",
+    platform: Platform::Cafe24,
+    dialect: Dialect::Cafe24,
+    client_id: "cafe24-app",
+    secret: "the secret of the app at cafe24",
+    state: "state",
+    signature: "",
+    domain: "cafe24.com",
+};
+
 impl PlatformCase {
     pub(crate) fn store_url(&self, shop: &str) -> String {
         format!("https://{shop}.{}", self.domain)
+    }
+
+    /// Two scopes of the platform's, as the operator writes them.
+    pub(crate) fn two_scopes(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Cafe24 => "mall.read_order,mall.read_product",
+            Dialect::Shopline | Dialect::Genstore | Dialect::Shopify | Dialect::Woocommerce => {
+                "read_orders,read_products"
+            }
+        }
     }
 
     /// The path that browsers come back to.
@@ -62,10 +83,21 @@ impl PlatformCase {
         format!("/v1/auth/{}/callback", self.code.to_lowercase())
     }
 
+    /// The path that browsers are sent to which open the app on the platform.
+    pub(crate) fn launch_path(&self) -> String {
+        format!("/v1/auth/{}/launch", self.code.to_lowercase())
+    }
+
+    /// The path that the platform tells its events to.
+    pub(crate) fn events_path(&self) -> String {
+        format!("/v1/auth/{}/events", self.code.to_lowercase())
+    }
+
     pub(crate) fn host(&self, address: SocketAddr) -> String {
         let dialect = match self.dialect {
             Dialect::Shopline => "shopline",
             Dialect::Genstore => "genstore",
+            Dialect::Cafe24 => "cafe24",
             Dialect::Shopify => "shopify",
             Dialect::Woocommerce => "woocommerce",
         };
@@ -99,7 +131,9 @@ impl PlatformCase {
     pub(crate) fn identity(&self, shop: &str) -> String {
         match self.dialect {
             Dialect::Genstore => shop.parse::<Shop>().map_or(1, |shop| shop.id()).to_string(),
-            Dialect::Shopline | Dialect::Shopify | Dialect::Woocommerce => shop.to_owned(),
+            Dialect::Shopline | Dialect::Cafe24 | Dialect::Shopify | Dialect::Woocommerce => {
+                shop.to_owned()
+            }
         }
     }
 
@@ -113,7 +147,7 @@ impl PlatformCase {
         state.expect("a link with a state")
     }
 
-    /// The query of a callback about `shop`, signed now by the platform, with `more` in it.
+    /// The query of a callback about `shop`, signed now by the platform if it signs, with `more` in it.
     pub(crate) fn query(
         &self,
         clock: &ManualClock,
@@ -128,11 +162,16 @@ impl PlatformCase {
             Dialect::Shopline | Dialect::Shopify | Dialect::Woocommerce => {
                 vec![("appkey", self.client_id), ("handle", shop)]
             }
+            Dialect::Cafe24 => Vec::new(),
         };
-        parameters.extend([(self.state, state), ("timestamp", timestamp.as_str())]);
+        parameters.push((self.state, state));
         parameters.extend_from_slice(more);
-        let signature = sign_query(self.secret, &parameters);
-        parameters.push((self.signature, signature.as_str()));
+        let signature;
+        if self.dialect != Dialect::Cafe24 {
+            parameters.push(("timestamp", timestamp.as_str()));
+            signature = sign_query(self.secret, &parameters);
+            parameters.push((self.signature, signature.as_str()));
+        }
         let pairs: Vec<_> = parameters
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
@@ -143,7 +182,7 @@ impl PlatformCase {
 
 /// Registers every platform's app with the broker and with the sandbox.
 pub(crate) async fn register(broker: &Broker, sandbox: &Sandbox, address: SocketAddr) {
-    for case in [SHOPLINE, SHOPLINE_EU, GENSTORE] {
+    for case in [SHOPLINE, SHOPLINE_EU, GENSTORE, CAFE24] {
         let configured = broker
             .configure_platform_app(&Operator, case.configuration(address))
             .await

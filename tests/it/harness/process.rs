@@ -37,9 +37,13 @@ type Step = for<'a> fn(&'a Broker) -> BoxFuture<'a, Result<Progress, Internal>>;
 const RELAY: (&str, Step) = ("relay", |broker| Box::pin(broker.relay_step()));
 
 /// The order in which an event travels, so that a round gets as far as it can.
-const STEPS: [(&str, Step); 5] = [
+const STEPS: [(&str, Step); 7] = [
     ("key proof", |broker| Box::pin(broker.key_proof_step())),
+    ("platform event", |broker| {
+        Box::pin(broker.platform_event_step())
+    }),
     ("deadline", |broker| Box::pin(broker.deadline_step())),
+    ("refresh", |broker| Box::pin(broker.refresh_step())),
     ("expiry", |broker| Box::pin(broker.expiry_step())),
     RELAY,
     ("delivery", |broker| Box::pin(broker.delivery_step())),

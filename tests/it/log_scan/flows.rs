@@ -4,7 +4,7 @@ use sandbox::{Dialect, Fault, KeyPermission, Rule, Shop, Step};
 use serde_json::{Value, json};
 
 use super::Watch;
-use crate::harness::{Answer, Decision, GENSTORE, PlatformCase, Reply, SHOPLINE};
+use crate::harness::{Answer, CAFE24, Decision, GENSTORE, PlatformCase, Reply, SHOPLINE};
 use crate::process::{Installation, Institution, Serve, Store};
 
 /// One broker with one institution, watched.
@@ -90,7 +90,7 @@ impl Play<'_> {
 
     /// Success and denial on each platform, and what a platform can do wrong while a code is exchanged.
     async fn authorize_by_url(&mut self) {
-        for case in [SHOPLINE, GENSTORE] {
+        for case in [SHOPLINE, GENSTORE, CAFE24] {
             let mut endings = vec![
                 ("willing", Decision::Approve, None, "SUCCESS"),
                 ("unwilling", Decision::Deny, None, "FAILED"),

@@ -78,7 +78,7 @@ impl Installation {
     }
 
     /// Registers our app with the platform, and the platform with the broker.
-    async fn configure(&self, case: &PlatformCase) {
+    pub(crate) async fn configure(&self, case: &PlatformCase) {
         self.configure_at(case, self.platforms).await;
     }
 
@@ -97,7 +97,7 @@ impl Installation {
                 "--client-secret-file",
                 secret.to_str().unwrap(),
                 "--scopes",
-                "read_orders,read_products",
+                case.two_scopes(),
                 "--host",
                 &case.host(address),
                 "--json",

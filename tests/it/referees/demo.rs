@@ -42,6 +42,7 @@ async fn check(arguments: &[&str]) {
     for (platform, auth_type, steps) in [
         ("SHOPLINE", "URL", URL_STEPS.to_vec()),
         ("GENSTORE", "URL", URL_STEPS.to_vec()),
+        ("CAFE24", "URL", URL_STEPS.to_vec()),
         ("SHOPLINE_EU", "URL", BOTH_SITES_STEPS.to_vec()),
         ("SHOPIFY", "KEY", KEY_STEPS.to_vec()),
         ("WOOCOMMERCE", "KEY", woocommerce.collect()),

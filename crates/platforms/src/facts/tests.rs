@@ -66,6 +66,25 @@ fn a_domain_is_taken_where_the_platform_names_shops_by_it() {
         (Platform::Genstore, "demo.genmystore.com", Some("demo")),
         (Platform::Genstore, "demo", Some("demo")),
         (Platform::Genstore, "demo.myshopify.com", None),
+        (Platform::Cafe24, "demomall", Some("demomall")),
+        (Platform::Cafe24, "demomall/1", Some("demomall")),
+        (Platform::Cafe24, "demomall/2", Some("demomall/2")),
+        (
+            Platform::Cafe24,
+            "demo-mall-24/99999",
+            Some("demo-mall-24/99999"),
+        ),
+        (Platform::Cafe24, "demomall/0", None),
+        (Platform::Cafe24, "demomall/02", None),
+        (Platform::Cafe24, "demomall/", None),
+        (Platform::Cafe24, "demomall/2/3", None),
+        (Platform::Cafe24, "demomall/-2", None),
+        (Platform::Cafe24, "demomall/100000", None),
+        (Platform::Cafe24, "demomall.cafe24.com", None),
+        (Platform::Cafe24, "evil.com/1", None),
+        (Platform::Cafe24, "evil@host/1", None),
+        (Platform::Cafe24, "Demomall", None),
+        (Platform::Cafe24, "dm", None),
         (Platform::Woocommerce, "demo", None),
     ] {
         let parsed = facts(platform).parse_seller_id(text).ok();
@@ -96,6 +115,15 @@ fn patterns_and_parsers_agree() {
         "demo.myshopline.com",
         "a.demo.myshopify.com",
         "demo.myshopify.com.evil.com",
+        "demomall/1",
+        "demomall/2",
+        "demomall/02",
+        "demomall/123456",
+        "demomall/",
+        "ab",
+        "ab/2",
+        "/2",
+        "-ab",
     ];
     let urls = [
         "https://demo.myshopline.com",
@@ -177,6 +205,13 @@ fn a_store_url_names_the_label_where_it_is_the_platforms() {
             Some("demo"),
         ),
         (Platform::Shopify, "https://a.demo.myshopify.com", None),
+        (
+            Platform::Cafe24,
+            "https://demomall.cafe24.com/product",
+            Some("demomall"),
+        ),
+        (Platform::Cafe24, "https://shop2.demomall.cafe24.com", None),
+        (Platform::Cafe24, "https://shop.example.com", None),
         (Platform::Woocommerce, "https://shop.example.com", None),
     ] {
         let found = facts(platform).label_in_store_url(&Url::parse(url).unwrap());

@@ -1,15 +1,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Credential, FailReason, IdentityRealm, ShopLabel};
+use domain::{Credential, FailReason, GrantedScopes, IdentityRealm, ShopLabel};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::*;
 use crate::adapter::App;
-use crate::code_flow::{
-    AuthorizeRequest, CallbackAnswer, CallbackError, CodeFlow, ExchangeRequest,
-};
+use crate::code_flow::{AuthorizeRequest, Callback, CallbackAnswer, CallbackError, CodeFlow};
 use crate::loopback::{Peer, client};
 use crate::proof::Proof;
 use crate::query::RawQuery;
@@ -69,12 +67,12 @@ fn known_signatures_are_found_and_altered_ones_are_not() {
 fn a_callback_tells_everything_about_its_shop() {
     let callback = read(CALLBACK).unwrap();
     assert_eq!(callback.state.expose_secret(), "n0nce-7f3a");
-    assert_eq!(callback.shop, ShopLabel::from_checked("demo-shop"));
+    assert_eq!(callback.shop, Some(ShopLabel::from_checked("demo-shop")));
     assert_eq!(
         callback.identity,
         Some(ShopIdentity::new(IdentityRealm::Genstore, "988716383"))
     );
-    assert_eq!(callback.signed_at, signed_at());
+    assert_eq!(callback.signed.map(|signed| signed.at), Some(signed_at()));
     assert!(
         matches!(callback.answer, CallbackAnswer::Code(code) if code.expose_secret() == "c0de123")
     );
@@ -84,7 +82,7 @@ fn a_callback_tells_everything_about_its_shop() {
 fn values_are_signed_as_received_and_read_decoded() {
     let query = signed("code=a%2Bb&shop=Demo.genmystore.com&shopId=1&state=s&timestamp=1732864257");
     let callback = read(&query).unwrap();
-    assert_eq!(callback.shop, ShopLabel::from_checked("demo"));
+    assert_eq!(callback.shop, Some(ShopLabel::from_checked("demo")));
     assert!(matches!(callback.answer, CallbackAnswer::Code(code) if code.expose_secret() == "a+b"));
     let decoded = sign(
         &SECRET.into(),
@@ -149,6 +147,8 @@ fn exchange<'a>(
 ) -> ExchangeRequest<'a> {
     ExchangeRequest {
         app,
+        shop: callback.shop.as_ref().unwrap(),
+        redirect_uri: "https://broker.example/v1/auth/genstore/callback",
         callback,
         code,
         timeout: Duration::from_secs(10),
@@ -180,7 +180,10 @@ fn a_grant_is_read_whole_and_has_no_end() {
         }
     );
     assert_eq!(proof.origin, "https://demo-shop.genmystore.com");
-    assert_eq!(proof.scopes, ["write_orders", "read_products"]);
+    assert_eq!(
+        proof.scopes,
+        GrantedScopes::flat(["write_orders", "read_products"])
+    );
     assert_eq!(proof.expires_at, None);
     assert!(matches!(
         &proof.credential,

@@ -97,7 +97,7 @@ fn scopes_are_the_tokens_own() {
     ] {
         assert_eq!(
             read_scopes(status(code), body.as_bytes(), &app),
-            scopes,
+            scopes.map(GrantedScopes::flat),
             "{code} {body}"
         );
     }
@@ -143,7 +143,7 @@ async fn a_token_is_proven_over_the_wire() {
     let proof = proof.unwrap();
     assert_eq!(proof.shop.label, Some(label));
     assert_eq!(proof.origin, format!("{}/shopify/demo-shop", peer.origin()));
-    assert_eq!(proof.scopes, ["write_orders"]);
+    assert_eq!(proof.scopes, GrantedScopes::flat(["write_orders"]));
     assert_eq!(proof.expires_at, None);
     let Credential::Token { token } = proof.credential else {
         panic!("another shape");

@@ -2,9 +2,10 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::adapter::App;
-use crate::code_flow::{CallbackError, CodeFlow};
+use crate::code_flow::{Callback, CallbackError, CodeFlow};
 
 mod callback;
+mod refresh;
 mod token;
 
 /// The key of the published vectors:

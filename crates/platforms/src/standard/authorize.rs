@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 
-use super::{AuthorizeValue, CodeFlowDescriptor};
+use super::{AuthorizePage, AuthorizeValue};
 use crate::code_flow::AuthorizeRequest;
 
 /// All but the unreserved characters of RFC 3986. The comma between scopes is encoded like everything
@@ -16,11 +16,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Put together by hand, because URL builders move a query in front of the fragment.
-pub(super) fn url(descriptor: &CodeFlowDescriptor, request: &AuthorizeRequest<'_>) -> String {
-    let page = &descriptor.authorize;
-    let mut url = request
-        .app
-        .base_url(descriptor.host, request.shop.spelling());
+pub(crate) fn url(host: &str, page: &AuthorizePage, request: &AuthorizeRequest<'_>) -> String {
+    let mut url = request.app.base_url(host, request.shop.host_spelling());
     url.push_str(page.path);
     for (index, (name, value)) in page.parameters.iter().enumerate() {
         url.push(if index == 0 { '?' } else { '&' });
@@ -29,7 +26,7 @@ pub(super) fn url(descriptor: &CodeFlowDescriptor, request: &AuthorizeRequest<'_
         let value = match value {
             AuthorizeValue::Literal(text) => (*text).to_owned(),
             AuthorizeValue::ClientId => request.app.client_id.clone(),
-            AuthorizeValue::Scopes => request.app.scopes.join(","),
+            AuthorizeValue::Scopes => request.app.scope_names().join(","),
             AuthorizeValue::RedirectUri => request.redirect_uri.to_owned(),
             AuthorizeValue::State => request.state.expose_secret().to_owned(),
         };

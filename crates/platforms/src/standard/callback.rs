@@ -4,7 +4,7 @@ use domain::{FailReason, ShopIdentity};
 
 use super::CodeFlowDescriptor;
 use crate::adapter::App;
-use crate::code_flow::{Callback, CallbackAnswer, CallbackError};
+use crate::code_flow::{Callback, CallbackAnswer, CallbackError, Signed};
 use crate::facts::PlatformFacts;
 use crate::instant::read_epoch;
 use crate::query::RawQuery;
@@ -40,16 +40,21 @@ pub(super) fn read(
     let signed_at = read_epoch(required(words.timestamp)?).ok_or(CallbackError::Malformed)?;
     Ok(Callback {
         state: state.into(),
-        shop,
+        shop: Some(shop),
         identity,
-        signed_at,
-        signed_with,
+        signed: Some(Signed {
+            at: signed_at,
+            with: signed_with,
+        }),
         answer: read_answer(&query),
     })
 }
 
 /// A number, kept as text, so that it compares with one that an answer gives as a text.
-fn read_shop_id(facts: &PlatformFacts, text: &str) -> Result<ShopIdentity, CallbackError> {
+pub(super) fn read_shop_id(
+    facts: &PlatformFacts,
+    text: &str,
+) -> Result<ShopIdentity, CallbackError> {
     let is_number = text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number {
         return Err(CallbackError::Malformed);
@@ -59,7 +64,7 @@ fn read_shop_id(facts: &PlatformFacts, text: &str) -> Result<ShopIdentity, Callb
 
 /// `error` is RFC 6749's word (section 4.1.2.1). Where a platform documents no denial, it is the
 /// missing code; and what stands beside an error is no code, whatever it is called.
-fn read_answer(query: &RawQuery<'_>) -> CallbackAnswer {
+pub(crate) fn read_answer(query: &RawQuery<'_>) -> CallbackAnswer {
     match (query.value("error"), query.value("code")) {
         (Some("access_denied"), _) | (None, None) => CallbackAnswer::Failed(FailReason::UserDenied),
         (Some("invalid_scope"), _) => CallbackAnswer::Failed(FailReason::PlatformAppMisconfigured),

@@ -1,14 +1,16 @@
 //! The call that exchanges a code, and its answer.
 
 use chrono::{DateTime, Utc};
-use domain::Credential;
+use domain::{Credential, GrantedScopes};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{AnswerShape, ClientProof, StandardCodeFlow, TokenEnd, TokenValue};
+use crate::adapter::App;
 use crate::call::{Call, parse_url, secret_header};
 use crate::code_flow::ExchangeRequest;
+use crate::facts::PlatformFacts;
 use crate::failure::PlatformFailure;
 use crate::instant::read_instant;
 use crate::jwt::unverified_claims;
@@ -25,10 +27,10 @@ impl StandardCodeFlow {
         // of it.
         let secret = app
             .secrets
-            .get(request.callback.signed_with)
+            .get(request.callback.signed.map_or(0, |signed| signed.with))
             .ok_or(PlatformFailure::AppMisconfigured)?;
         let words = &self.descriptor.token_call;
-        let base = app.base_url(self.descriptor.host, request.callback.shop.as_str());
+        let base = app.base_url(self.descriptor.host, request.shop.host_label());
         let url = parse_url(&format!("{base}{}", words.path))?;
         let mut body = Map::new();
         for (name, value) in words.body {
@@ -65,42 +67,43 @@ impl StandardCodeFlow {
             .as_str()
             .filter(|token| !token.is_empty())
             .ok_or(PlatformFailure::Unreachable)?;
-        let callback = request.callback;
         Ok(Proof {
-            shop: (words.proven_shop)(self.facts, fields, callback)?,
+            shop: (words.proven_shop)(self.facts, fields, request)?,
             origin: request
                 .app
-                .base_url(self.descriptor.host, callback.shop.as_str()),
-            scopes: read_scopes(&fields[words.scope], &request.app.scopes)?,
-            expires_at: self.read_end(fields, access_token, request.now),
+                .base_url(self.descriptor.host, request.shop.host_label()),
+            scopes: read_scopes(&fields[words.scope], request.app)?,
+            refresh_token: None,
+            expires_at: read_end(words.end, self.facts, fields, access_token, request.now),
             credential: Credential::AccessToken {
                 access_token: access_token.into(),
             },
         })
     }
+}
 
-    /// An end that cannot be read is no reason to lose a code that is spent by now.
-    fn read_end(
-        &self,
-        fields: &Value,
-        access_token: &str,
-        now: DateTime<Utc>,
-    ) -> Option<DateTime<Utc>> {
-        let field = match self.descriptor.token_answer.end {
-            TokenEnd::Never => return None,
-            TokenEnd::Field(name) => &fields[name],
-        };
-        if let Some(told) = read_instant(field) {
-            return Some(told);
-        }
-        let claimed = unverified_claims(access_token)
-            .and_then(|claims| claims.get("exp").and_then(read_instant));
-        claimed.or_else(|| self.facts.lifetimes.access.map(|lifetime| now + lifetime))
+/// An end that cannot be read is no reason to lose what was spent by now.
+pub(crate) fn read_end(
+    end: TokenEnd,
+    facts: &PlatformFacts,
+    fields: &Value,
+    access_token: &str,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let field = match end {
+        TokenEnd::Never => return None,
+        TokenEnd::Field(name) => &fields[name],
+    };
+    if let Some(told) = read_instant(field) {
+        return Some(told);
     }
+    let claimed =
+        unverified_claims(access_token).and_then(|claims| claims.get("exp").and_then(read_instant));
+    claimed.or_else(|| facts.lifetimes.access.map(|lifetime| now + lifetime))
 }
 
 /// The signature covers the body as it is sent, then the timestamp in milliseconds.
-fn sign_headers(
+pub(crate) fn sign_headers(
     call: &mut Call,
     client_id: &str,
     secret: &SecretString,
@@ -119,7 +122,12 @@ fn sign_headers(
     Ok(())
 }
 
-fn granted_fields(shape: AnswerShape, status: StatusCode, answer: &Value) -> Option<&Value> {
+/// The fields of an answer that grants something.
+pub(crate) fn granted_fields(
+    shape: AnswerShape,
+    status: StatusCode,
+    answer: &Value,
+) -> Option<&Value> {
     if !status.is_success() {
         return None;
     }
@@ -137,17 +145,9 @@ fn granted_fields(shape: AnswerShape, status: StatusCode, answer: &Value) -> Opt
 }
 
 /// Scopes that are left out are the ones that were asked for (RFC 6749, section 5.1).
-fn read_scopes(value: &Value, asked_for: &[String]) -> Result<Vec<String>, PlatformFailure> {
-    match value {
-        Value::Null => Ok(asked_for.to_vec()),
-        Value::String(list) => Ok(list
-            .split(',')
-            .map(str::trim)
-            .filter(|scope| !scope.is_empty())
-            .map(str::to_owned)
-            .collect()),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err(PlatformFailure::Unreachable)
-        }
+fn read_scopes(value: &Value, app: &App) -> Result<GrantedScopes, PlatformFailure> {
+    if value.is_null() {
+        return Ok(GrantedScopes::flat(app.scope_names()));
     }
+    GrantedScopes::read(value).map_err(|_| PlatformFailure::Unreachable)
 }

@@ -148,7 +148,7 @@ async fn a_key_is_proven_over_the_wire() {
         }
     );
     assert_eq!(proof.origin, origin);
-    assert_eq!(proof.scopes, ["read_orders"]);
+    assert_eq!(proof.scopes, GrantedScopes::flat(["read_orders"]));
     assert!(received.starts_with("GET /shop/wp-json/wc/v3/system_status?_fields=environment "));
     assert!(received.contains("authorization: Basic Y2tfMTpjcyYx\r\n"));
 }

@@ -398,6 +398,7 @@ async fn faults_at_the_token_before_it_has_any_effect() {
     for (fault, expected) in [
         (r#""deny""#, "STORE_NOT_INSTALL_APP"),
         (r#""code_already_used""#, "OAUTH_CODE_INVALID"),
+        (r#""address_refused""#, "REQUEST_NOT_IN_APP_IP_WHITELIST"),
     ] {
         script(&sandbox, DIALECT, "token", fault);
         assert_eq!(i18n_code(&sandbox, right()).await, expected);

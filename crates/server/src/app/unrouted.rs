@@ -18,9 +18,11 @@ pub(super) async fn refuse(request: HttpRequest) -> HttpResponse {
     response
 }
 
-/// Calls are POST; what a browser or a machine looks at is GET, and nothing is both.
+/// Calls, forms and platforms' events are POST; what a browser or a machine looks at is GET, and nothing is
+/// both.
 fn method_of(pattern: &str) -> &'static str {
-    if pattern.starts_with("/v1/") && !pattern.starts_with("/v1/auth/") {
+    let is_sent = pattern.ends_with("/launch/confirm") || pattern.ends_with("/events");
+    if pattern.starts_with("/v1/") && (is_sent || !pattern.starts_with("/v1/auth/")) {
         "POST"
     } else {
         "GET"

@@ -9,7 +9,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpMessage, HttpRequest, web};
 use broker::{Authenticated, Broker};
 use bytes::Bytes;
-use domain::{Institution, InstitutionId};
+use domain::{Institution, InstitutionId, OperatorScopes};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,7 @@ pub(crate) struct Gateway {
     addresses: RateLimit<IpAddr>,
     trusted_proxies: Vec<IpNet>,
     max_body_bytes: usize,
+    operator_scopes: Option<OperatorScopes>,
     measures: Measures,
 }
 
@@ -73,8 +74,13 @@ impl Gateway {
             addresses: RateLimit::new(per_address.per_second, per_address.burst, now),
             trusted_proxies: options.trusted_proxies,
             max_body_bytes: options.max_body_bytes,
+            operator_scopes: options.operator_scopes,
             measures,
         }
+    }
+
+    pub(crate) fn operator_scopes(&self) -> Option<&OperatorScopes> {
+        self.operator_scopes.as_ref()
     }
 
     /// Fails only in an application that was built without a gateway.
@@ -93,14 +99,27 @@ impl Gateway {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Body, ApiError> {
-        let bytes =
-            payload::read(request.headers(), payload, self.max_body_bytes, BODY_LIMIT).await?;
+        let bytes = self.receive_bytes(request, payload).await?;
         let content_type = read_content_type(request.headers());
         require_json(content_type.as_deref(), &bytes)?;
         Ok(Body {
             bytes,
             content_type,
         })
+    }
+
+    /// 413 alone.
+    pub(super) async fn receive_bytes(
+        &self,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Bytes, ApiError> {
+        payload::read(request.headers(), payload, self.max_body_bytes, BODY_LIMIT).await
+    }
+
+    /// Whether browsers reach us by https alone.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
     }
 
     /// Token, signature and rate.

@@ -1,6 +1,6 @@
 use chrono::DateTime;
 use domain::store::{Authorized, StoreState};
-use domain::{IdentityRealm, Scopes, ShopIdentity, Store, WriteScope};
+use domain::{GrantedScopes, Health, IdentityRealm, Scopes, ShopIdentity, Store, WriteScope};
 use serde_json::Value;
 
 use super::*;
@@ -25,13 +25,15 @@ fn store(state: StoreState) -> Store {
 }
 
 fn authorized() -> Store {
-    let granted = ["read_orders".to_owned()];
+    let granted = GrantedScopes::flat(["read_orders"]);
     let state = StoreState::Success(Authorized {
         grant: "grant_00000000000000000000000000000004".parse().unwrap(),
         shop: ShopIdentity::new(IdentityRealm::Shopline, "demo"),
         scopes: Scopes::assess(&granted, &[], WriteScope::StandsAlone),
         authorized_at: DateTime::UNIX_EPOCH,
         expires_at: Some(DateTime::UNIX_EPOCH),
+        health: Health::Healthy,
+        reauthorize_by: Some(DateTime::UNIX_EPOCH),
     });
     Store {
         seller_id: Some("demo".to_owned()),

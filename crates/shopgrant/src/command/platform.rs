@@ -45,7 +45,8 @@ pub(crate) struct Configure {
     client_id: Option<String>,
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
-    /// What is asked for and required, in the platform's spelling
+    /// What is asked for and required, in the platform's spelling; with `=all` after it, all resources of
+    /// the shop and not only some
     #[arg(long, value_delimiter = ',')]
     scopes: Vec<String>,
     /// The only institution that uses it, by its id; all use it if absent
@@ -118,6 +119,12 @@ impl Configure {
         if let Some(url) = &app.callback_url {
             output::line(format_args!("callback URL  {url}"))?;
         }
+        if let Some(url) = &app.launch_url {
+            output::line(format_args!("launch URL    {url}"))?;
+        }
+        if let Some(url) = &app.events_url {
+            output::line(format_args!("events URL    {url}"))?;
+        }
         Ok(())
     }
 }
@@ -144,6 +151,8 @@ fn as_json(app: &ConfiguredApp, owners: &HashMap<InstitutionId, String>) -> Valu
         "scopes": app.app.scopes,
         "host": app.app.host,
         "callback_url": app.callback_url,
+        "launch_url": app.launch_url,
+        "events_url": app.events_url,
     })
 }
 

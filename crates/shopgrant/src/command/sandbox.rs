@@ -48,7 +48,7 @@ impl RunSandbox {
         let secret = read_or_make_secret(&self.secret_file)?;
         let sandbox = simulated_platforms();
         let back = format!("{}*", self.broker);
-        for dialect in [Dialect::Shopline, Dialect::Genstore] {
+        for dialect in [Dialect::Shopline, Dialect::Genstore, Dialect::Cafe24] {
             sandbox.register_app(AppRegistration {
                 dialect,
                 client_id: CLIENT_ID.to_owned(),
@@ -88,6 +88,7 @@ fn print_directions(address: SocketAddr, secret_file: &Path) -> Result<(), Failu
         ("SHOPLINE", "shopline"),
         ("SHOPLINE_EU", "shopline"),
         ("GENSTORE", "genstore"),
+        ("CAFE24", "cafe24"),
     ] {
         output::line(format_args!(
             "  shopgrant platform configure {platform} --client-id {CLIENT_ID} --client-secret-file {secret_file} --host 'http://{address}/{dialect}/{{shop}}'"

@@ -180,7 +180,7 @@ impl<'a> KeyScenario<'a> {
         // is replaced by the configured app.
         let store_url = match self.platform.dialect {
             Dialect::Woocommerce => self.stage.platform_url(self.platform.path, label),
-            Dialect::Shopify | Dialect::Shopline | Dialect::Genstore => {
+            Dialect::Shopify | Dialect::Shopline | Dialect::Genstore | Dialect::Cafe24 => {
                 format!("https://{label}.myshopify.com")
             }
         };

@@ -9,6 +9,7 @@ use crate::demo::stage::Stage;
 use crate::demo::url_scenario::{UrlPlatform, UrlScenario};
 use crate::output::OutputError;
 
+pub(super) const UNINSTALLED: Verdict = Verdict::Failed(FailReason::AppUninstalled);
 pub(super) const DENIED: Verdict = Verdict::Failed(FailReason::UserDenied);
 pub(super) const MISMATCH: Verdict = Verdict::Failed(FailReason::SellerMismatch);
 pub(super) const HELD: Verdict = Verdict::Failed(FailReason::SellerAlreadyAuthorized);
@@ -17,8 +18,15 @@ pub(super) const INVALID: Verdict = Verdict::Failed(FailReason::AuthInfoInvalid)
 
 /// Plays every flow of every platform. Fails only when the report cannot be printed.
 pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    for platform in [UrlPlatform::SHOPLINE, UrlPlatform::GENSTORE] {
+    for platform in [
+        UrlPlatform::SHOPLINE,
+        UrlPlatform::GENSTORE,
+        UrlPlatform::CAFE24,
+    ] {
         play_url(stage, report, platform).await?;
+    }
+    for platform in [UrlPlatform::SHOPLINE, UrlPlatform::GENSTORE] {
+        play_initiated(stage, report, platform).await?;
     }
     play_both_sites(stage, report).await?;
     for platform in [KeyPlatform::SHOPIFY, KeyPlatform::WOOCOMMERCE] {
@@ -74,6 +82,28 @@ async fn play_url(
         "the same shop at another's store",
         scenario.another_s_store().await,
     )
+}
+
+/// What the platform begins: the later step is about the store that the first one authorizes.
+async fn play_initiated(
+    stage: &mut Stage,
+    report: &mut Report,
+    platform: UrlPlatform,
+) -> Result<(), OutputError> {
+    let heading = Heading {
+        platform: platform.code,
+        auth_type: "URL",
+    };
+    let mut scenario = UrlScenario::new(stage, platform);
+    let (launch, uninstall) = match scenario.launch().await {
+        Ok((seen, launched)) => (Ok(seen), scenario.uninstall(launched).await),
+        Err(error) => {
+            let nothing = "no store was authorized before".to_owned();
+            (Err(error), Err(nothing.into()))
+        }
+    };
+    report.step(heading, "the app is opened on the platform", launch)?;
+    report.step(heading, "the app is removed there", uninstall)
 }
 
 /// SHOPLINE's two sites speak alike, and one shop is one shop on both.

@@ -1,7 +1,7 @@
 //! The seller, played over HTTP as a browser would.
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use url::Url;
 
 /// What the seller does on the platform's page.
@@ -35,6 +35,8 @@ pub(super) enum SellerError {
     Consent(StatusCode),
     #[error("a redirect leads nowhere")]
     Location,
+    #[error("the page of the launch answered {0} and asks nothing")]
+    NoQuestion(StatusCode),
 }
 
 impl Seller {
@@ -74,6 +76,44 @@ impl Seller {
             status: answer.status().as_u16(),
             location: location(&answer)?,
         })
+    }
+
+    /// Opens the app on the platform and confirms what the page asks; returns where the browser goes on.
+    pub(super) async fn confirm_launch(&self, launch: &str) -> Result<String, SellerError> {
+        let shown = send(self.http.get(launch)).await?;
+        let status = shown.status();
+        let asked = || SellerError::NoQuestion(status);
+        let address = shown.url().clone();
+        let cookie = shown.headers().get(SET_COOKIE).and_then(|cookie| {
+            let (pair, _) = cookie.to_str().ok()?.split_once(';')?;
+            Some(pair.to_owned())
+        });
+        let cookie = cookie.ok_or_else(asked)?;
+        let page = shown.text().await;
+        let page = page.map_err(|error| SellerError::NoAnswer(error.without_url()))?;
+        let value = |before: &str| {
+            let (_, rest) = page.split_once(before)?;
+            rest.split('"').next()
+        };
+        let (Some(action), Some(launch), Some(token)) = (
+            value("action=\""),
+            value("name=\"launch\" value=\""),
+            value("name=\"token\" value=\""),
+        ) else {
+            return Err(asked());
+        };
+        let action = address.join(action).map_err(|_| SellerError::Location)?;
+        let confirmed = self
+            .http
+            .post(action)
+            .header(COOKIE, cookie)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(format!("launch={launch}&token={token}"));
+        let confirmed = send(confirmed).await?;
+        // As it stands there: a browser takes a query behind the fragment for what it is.
+        let location = confirmed.headers().get(LOCATION);
+        let location = location.and_then(|value| value.to_str().ok());
+        location.map(str::to_owned).ok_or(SellerError::Location)
     }
 }
 

@@ -29,6 +29,7 @@ use crate::wiring;
 
 /// What the broker's apps may read, and must.
 pub(super) const SCOPES: [&str; 2] = ["read_orders", "read_products"];
+pub(super) const CAFE24_SCOPES: [&str; 2] = ["mall.read_order", "mall.read_product"];
 
 /// How long the end of the demo may be held up by a broker that does not answer.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
@@ -47,6 +48,8 @@ pub(super) struct Stage {
     /// Another institution at the same broker.
     pub(super) theirs: Institution,
     pub(super) seller: Seller,
+    /// By which the simulated platforms tell their events.
+    pub(super) http: reqwest::Client,
     pub(super) names: Names,
     /// The queries with which browsers came to the `redirect_url`.
     pub(super) returning: UnboundedReceiver<String>,
@@ -146,7 +149,8 @@ impl Stage {
             redirect_url: format!("{}/return?order=1024", receiver.origin),
             ours,
             theirs,
-            seller: Seller::new(http),
+            seller: Seller::new(http.clone()),
+            http,
             names,
             returning: receiver.returning,
             directory,
@@ -242,11 +246,32 @@ async fn configure_apps(
     platforms_at: SocketAddr,
 ) -> Result<(), Failure> {
     refuse_real_platforms(broker).await?;
-    for (platform, dialect, path) in [
-        (Platform::Shopline, Some(Dialect::Shopline), "shopline"),
-        (Platform::ShoplineEu, Some(Dialect::Shopline), "shopline"),
-        (Platform::Genstore, Some(Dialect::Genstore), "genstore"),
-        (Platform::Shopify, None, "shopify"),
+    for (platform, dialect, path, scopes) in [
+        (
+            Platform::Shopline,
+            Some(Dialect::Shopline),
+            "shopline",
+            SCOPES,
+        ),
+        (
+            Platform::ShoplineEu,
+            Some(Dialect::Shopline),
+            "shopline",
+            SCOPES,
+        ),
+        (
+            Platform::Genstore,
+            Some(Dialect::Genstore),
+            "genstore",
+            SCOPES,
+        ),
+        (
+            Platform::Cafe24,
+            Some(Dialect::Cafe24),
+            "cafe24",
+            CAFE24_SCOPES,
+        ),
+        (Platform::Shopify, None, "shopify", SCOPES),
     ] {
         let client_id = format!("demo-{}", platform.path_segment());
         let secret = SecretString::from(random_hex::<16>());
@@ -254,7 +279,7 @@ async fn configure_apps(
             platform,
             client_id: client_id.clone(),
             secret: dialect.map(|_| secret.clone()),
-            scopes: SCOPES.map(str::to_owned).to_vec(),
+            scopes: scopes.map(str::to_owned).to_vec(),
             institution: None,
             host: Some(format!("http://{platforms_at}/{path}/{{shop}}")),
         };

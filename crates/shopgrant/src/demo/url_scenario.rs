@@ -1,5 +1,7 @@
 //! The flows in which a seller clicks a link.
 
+mod initiated;
+
 use sandbox::{Dialect, Fault, Rule, Shop, Step};
 use url::Url;
 
@@ -8,7 +10,7 @@ use crate::demo::institution::{AuthRequest, Institution, Store};
 use crate::demo::report::{Seen, StepError};
 use crate::demo::scenario::{DENIED, HELD, INSUFFICIENT, MISMATCH};
 use crate::demo::seller::{Decision, Page};
-use crate::demo::stage::{SCOPES, Stage};
+use crate::demo::stage::{CAFE24_SCOPES, SCOPES, Stage};
 
 /// A platform on which sellers consent.
 #[derive(Clone, Copy)]
@@ -18,6 +20,7 @@ pub(super) struct UrlPlatform {
     /// Where its calls stand in the sandbox's paths.
     path: &'static str,
     domain: &'static str,
+    scopes: [&'static str; 2],
 }
 
 impl UrlPlatform {
@@ -26,6 +29,7 @@ impl UrlPlatform {
         dialect: Dialect::Shopline,
         path: "shopline",
         domain: "myshopline.com",
+        scopes: SCOPES,
     };
     pub(super) const SHOPLINE_EU: Self = Self {
         code: "SHOPLINE_EU",
@@ -36,6 +40,14 @@ impl UrlPlatform {
         dialect: Dialect::Genstore,
         path: "genstore",
         domain: "genmystore.com",
+        scopes: SCOPES,
+    };
+    pub(super) const CAFE24: Self = Self {
+        code: "CAFE24",
+        dialect: Dialect::Cafe24,
+        path: "cafe24",
+        domain: "cafe24.com",
+        scopes: CAFE24_SCOPES,
     };
 
     fn store_url(&self, label: &str) -> String {
@@ -118,7 +130,8 @@ impl<'a> UrlScenario<'a> {
 
     pub(super) async fn fewer_scopes(&mut self) -> Result<Seen, StepError> {
         let label = self.stage.names.shop();
-        let granted = SCOPES[1..].iter().map(|&scope| scope.to_owned()).collect();
+        let granted = &self.platform.scopes[1..];
+        let granted = granted.iter().map(|&scope| scope.to_owned()).collect();
         self.script(&label, Fault::FewerScopes(granted))?;
         let Asked { store, auth_url } = self.ask(&label).await?;
         let decided = self.decide(&auth_url, Decision::Approve).await?;

@@ -110,5 +110,7 @@ fn row(store: &Store) -> Model {
         revision: store.revision,
         created_at: to_millis(store.created_at),
         unbound_at: None,
+        health: None,
+        reauthorize_by: None,
     }
 }

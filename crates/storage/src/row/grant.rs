@@ -18,6 +18,19 @@ pub(crate) struct Model {
     pub expires_at: Option<i64>,
     pub created_at: i64,
     pub ended_at: Option<i64>,
+    pub generation: i64,
+    pub refresh_token: Option<Vec<u8>>,
+    pub previous_refresh_token: Option<Vec<u8>>,
+    pub refresh_ends_at: Option<i64>,
+    pub next_refresh_at: Option<i64>,
+    pub notice_at: Option<i64>,
+    pub refresh_fence: i64,
+    pub refresh_lease_id: Option<Uuid>,
+    pub refresh_lease_until: i64,
+    pub refresh_intent_at: Option<i64>,
+    pub refresh_failures: i64,
+    pub refresh_failing_since: Option<i64>,
+    pub refresh_failure: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

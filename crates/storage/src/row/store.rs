@@ -26,6 +26,8 @@ pub(crate) struct Model {
     pub revision: i64,
     pub created_at: i64,
     pub unbound_at: Option<i64>,
+    pub health: Option<String>,
+    pub reauthorize_by: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::database::{TestDatabase, execute};
 use crate::world::{
     ALPHA, at, attempt, client, client_id, delivery_id, endpoint, endpoint_id, event_id, grant,
-    grant_id, key, link, place_in, sealed, settle_stores, shop, store_event, store_id,
+    grant_id, grant_secrets, key, link, place_in, sealed, settle_stores, shop, store_event,
+    store_id,
 };
 
 on_both! {
@@ -50,8 +51,8 @@ async fn fill(storage: &Storage) {
             authorizations::insert(tx, &attempt(1, AuthType::Url), link(1)).await?;
             authorizations::insert(tx, &attempt(2, AuthType::Key), key(2, "ck_1")).await?;
             for number in [1, 2] {
-                let credential = sealed(Place::GrantCredential(grant_id(number)), "token");
-                grants::insert(tx, &grant(number), credential).await?;
+                let secrets = grant_secrets(grant_id(number));
+                grants::insert(tx, &grant(number), secrets).await?;
                 let claimant = Claimant {
                     uniqueness: Uniqueness::Broker,
                     realm: IdentityRealm::Shopline,
@@ -157,6 +158,35 @@ const CHECKS: &[(&str, &str, &[&str])] = &[
             "credential = NULL",
             "ended_at = 1",
             "status = 'ENDED', ended_at = 1",
+        ],
+    ),
+    ("stores", "stores_health_check", &["health = 'FINE'"]),
+    ("grants", "grants_generation_check", &["generation = 0"]),
+    (
+        "grants",
+        "grants_refresh_lease_check",
+        &["refresh_lease_id = id"],
+    ),
+    (
+        "grants",
+        "grants_refresh_intent_check",
+        &["refresh_token = NULL, refresh_intent_at = 1"],
+    ),
+    (
+        "grants",
+        "grants_refresh_failing_check",
+        &[
+            "refresh_failing_since = 1",
+            "refresh_failures = 1, refresh_failure = 'OPERATOR'",
+        ],
+    ),
+    (
+        "grants",
+        "grants_refresh_failure_check",
+        &[
+            "refresh_failure = 'OPERATOR'",
+            "refresh_failures = 1, refresh_failing_since = 1",
+            "refresh_failures = 1, refresh_failing_since = 1, refresh_failure = 'OTHER'",
         ],
     ),
     ("claims", "claims_kind_check", &["kind = 'NAME'"]),

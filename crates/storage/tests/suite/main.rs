@@ -43,6 +43,8 @@ mod group_commit;
 mod institutions;
 mod optimistic;
 mod outbox;
+mod platform_initiated;
+mod refreshes;
 mod retention;
 mod round_trips;
 mod single_use;

@@ -17,7 +17,8 @@ use uuid::Uuid;
 use crate::database::{TestDatabase, number};
 use crate::world::{
     ALPHA, append, at, attempt, begin, delivery_id, endpoint, endpoint_id, event, event_id, grant,
-    grant_id, hash, lease, link, place, place_in, sealed, settle, settle_stores, store,
+    grant_id, grant_secrets, hash, lease, link, place, place_in, sealed, settle, settle_stores,
+    store,
 };
 
 on_both! {
@@ -210,12 +211,12 @@ async fn what_has_ended_goes_in_the_order_of_its_references(database: &TestDatab
     let proven = attempt(1, AuthType::Url);
     begin(&storage, &proven, link(1)).await;
     begin(&storage, &attempt(2, AuthType::Url), link(2)).await;
-    let credential = sealed(Place::GrantCredential(grant_id(1)), "token");
+    let secrets = grant_secrets(grant_id(1));
     storage
         .write(async |tx| {
             let ended = proven.clone().succeed(None).unwrap();
             authorizations::finish(tx, &proven.state, &ended, at(50)).await?;
-            grants::insert(tx, &grant(1), credential).await
+            grants::insert(tx, &grant(1), secrets).await
         })
         .await
         .unwrap();

@@ -17,8 +17,8 @@ use uuid::Uuid;
 use crate::database::{TestDatabase, number};
 use crate::world::{
     ALPHA, BETA, at, attempt, attempt_id, authorized, begin, client, client_id, endpoint,
-    endpoint_id, grant, grant_id, institution, keyring, link, sealed, settle, settle_stores, store,
-    store_id,
+    endpoint_id, grant, grant_id, grant_secrets, institution, keyring, link, sealed, settle,
+    settle_stores, store, store_id,
 };
 
 on_both! {
@@ -171,9 +171,9 @@ async fn a_grant_lives_and_ends(database: &TestDatabase) {
     let storage = database.open_migrated().await;
     settle_stores(&storage).await;
     begin(&storage, &attempt(1, AuthType::Url), link(1)).await;
-    let credential = sealed(Place::GrantCredential(grant_id(1)), "token");
+    let secrets = grant_secrets(grant_id(1));
     storage
-        .write(async |tx| grants::insert(tx, &grant(1), credential).await)
+        .write(async |tx| grants::insert(tx, &grant(1), secrets).await)
         .await
         .unwrap();
 

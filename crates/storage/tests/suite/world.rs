@@ -5,11 +5,12 @@ use domain::endpoint::{Endpoint, EndpointStatus};
 use domain::institution::BusAccess;
 use domain::{
     AppId, AuthType, Authorization, AuthorizationId, AuthorizationState, Authorized, Client,
-    ClientId, DeliveryId, EndpointId, EventId, EventType, Grant, GrantId, IdentityRealm,
-    Institution, InstitutionId, LeaseId, Platform, ProvenShop, Scopes, ShopIdentity, ShopLabel,
-    Store, StoreId, StoreState, WriteScope,
+    ClientId, DeliveryId, EndpointId, EventId, EventType, Grant, GrantId, GrantedScopes, Health,
+    IdentityRealm, Institution, InstitutionId, LeaseId, Platform, ProvenShop, RequiredScope,
+    Scopes, ShopIdentity, ShopLabel, Store, StoreId, StoreState, Upkeep, WriteScope,
 };
 use storage::authorizations::Carried;
+use storage::grants::GrantSecrets;
 use storage::outbox::{Event, EventStore};
 use storage::sealing::{Fingerprint, Keyring, Place, Sealed};
 use storage::{Storage, StorageError, Tx, authorizations, clients, institutions, outbox, stores};
@@ -61,6 +62,13 @@ pub(crate) fn keyring() -> Keyring {
 
 pub(crate) fn sealed(place: Place<'_>, text: &str) -> Sealed {
     keyring().seal(place, &text.into(), [9; 24])
+}
+
+pub(crate) fn grant_secrets(grant: GrantId) -> GrantSecrets {
+    GrantSecrets {
+        credential: sealed(Place::GrantCredential(grant), "token"),
+        refresh_token: Some(sealed(Place::GrantRefreshToken(grant), "refresh token")),
+    }
 }
 
 pub(crate) fn fingerprint(text: &str) -> Fingerprint {
@@ -156,8 +164,8 @@ pub(crate) fn shop(value: &str, label: Option<&str>) -> ProvenShop {
 
 pub(crate) fn scopes() -> Scopes {
     Scopes::assess(
-        &["read_orders".to_owned()],
-        &["read_products".to_owned()],
+        &GrantedScopes::flat(["read_orders"]),
+        &[RequiredScope::read("read_products")],
         WriteScope::StandsAlone,
     )
 }
@@ -174,6 +182,7 @@ pub(crate) fn grant(number: u128) -> Grant {
         origin: "https://demo.example".to_owned(),
         scopes: scopes(),
         expires_at: Some(at(1000)),
+        upkeep: Upkeep::default(),
         created_at: at(10),
     }
 }
@@ -185,6 +194,8 @@ pub(crate) fn authorized(number: u128) -> Authorized {
         scopes: scopes(),
         authorized_at: at(10),
         expires_at: Some(at(1000)),
+        health: Health::Healthy,
+        reauthorize_by: None,
     }
 }
 

@@ -4,7 +4,7 @@ use domain::{FailReason, ShopLabel};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
-use crate::code_flow::{AuthorizeRequest, CallbackAnswer};
+use crate::code_flow::{AuthorizeRequest, CallbackAnswer, Signed};
 use crate::query::RawQuery;
 use crate::signature::sign;
 
@@ -79,10 +79,10 @@ fn a_genuine_signature_cannot_be_moved_to_another_shop() {
 fn a_callback_tells_its_state_shop_time_and_code() {
     let callback = callback();
     assert_eq!(callback.state.expose_secret(), "n0nce-7f3a");
-    assert_eq!(callback.shop, ShopLabel::from_checked("demo-shop"));
+    assert_eq!(callback.shop, Some(ShopLabel::from_checked("demo-shop")));
     assert_eq!(callback.identity, None);
-    assert_eq!(callback.signed_at, now());
-    assert_eq!(callback.signed_with, 1);
+    let signed = Signed { at: now(), with: 1 };
+    assert_eq!(callback.signed, Some(signed));
     assert!(
         matches!(&callback.answer, CallbackAnswer::Code(code) if code.expose_secret() == "c0de123")
     );
@@ -113,7 +113,7 @@ fn a_callback_without_a_code_is_a_failure() {
             panic!("{query} brought a code");
         };
         assert_eq!(found, reason, "{query}");
-        assert_eq!(callback.signed_at, now());
+        assert_eq!(callback.signed.map(|signed| signed.at), Some(now()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{Credential, IdentityRealm, ShopLabel};
+use domain::{Credential, GrantedScopes, IdentityRealm, ShopLabel};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -64,6 +64,8 @@ fn exchange<'a>(
 ) -> ExchangeRequest<'a> {
     ExchangeRequest {
         app,
+        shop: callback.shop.as_ref().unwrap(),
+        redirect_uri: "https://broker.example/v1/auth/shopline/callback",
         callback,
         code,
         timeout: Duration::from_secs(10),
@@ -103,7 +105,10 @@ fn a_grant_is_read_whole() {
         }
     );
     assert_eq!(proof.origin, "https://demo-shop.myshopline.com");
-    assert_eq!(proof.scopes, ["read_orders", "write_products"]);
+    assert_eq!(
+        proof.scopes,
+        GrantedScopes::flat(["read_orders", "write_products"])
+    );
     assert_eq!(proof.expires_at, Some(now() + Duration::from_hours(10)));
     assert!(matches!(
         &proof.credential,
@@ -228,7 +233,11 @@ fn every_other_answer_has_its_class() {
     }
     let text_code = json!({"code": "200", "data": {"accessToken": "t"}});
     let proof = read_token(200, &text_code).unwrap();
-    assert_eq!(proof.scopes, app().scopes, "left out is what was asked for");
+    assert_eq!(
+        proof.scopes,
+        GrantedScopes::flat(app().scopes),
+        "left out is what was asked for"
+    );
 }
 
 #[tokio::test]

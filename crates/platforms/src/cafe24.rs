@@ -1,0 +1,169 @@
+//! Cafe24: unsigned callbacks, times in Korea's zone, and refresh tokens that are good once.
+//!
+//! <https://developers.cafe24.com/docs-new/en/docs/guide/oauth2-authentication> and
+//! <https://developer.cafe24.com/guide/front/develop?guide_no=154>.
+
+mod token;
+
+use std::time::Duration;
+
+use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::adapter::{App, PlatformAdapter};
+use crate::call::read_json;
+use crate::code_flow::{AuthorizeRequest, Callback, CallbackError, CodeFlow, ExchangeRequest};
+use crate::facts::{
+    AppNeed, FRESHNESS, LabelShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+};
+use crate::failure::PlatformFailure;
+use crate::proof::Proof;
+use crate::query::RawQuery;
+use crate::refresh::{Refresh, RefreshRequest, RefreshStrategy, Refreshed};
+use crate::standard::{AuthorizePage, AuthorizeValue, authorize_url, read_answer};
+
+pub(crate) struct Cafe24;
+
+const HOST: &str = "https://{shop}.cafe24api.com";
+
+static FACTS: PlatformFacts = PlatformFacts {
+    platform: Platform::Cafe24,
+    name: "Cafe24",
+    auth_types: &[AuthType::Url],
+    seller_id: Some(SellerIdRule {
+        pattern: "^[a-z0-9-]{3,50}(?:/[1-9][0-9]{0,4})?$",
+        example: "demomall",
+        takes_domain: false,
+        shape: LabelShape::Mall,
+    }),
+    key_shape: None,
+    store_url: StoreUrlRule {
+        pattern: None,
+        example: "https://demomall.cafe24.com",
+    },
+    host: Some(HOST),
+    // Where a mall without a domain of its own is visited. Inferred; only a hint at the mall id.
+    shop_domain: Some("cafe24.com"),
+    default_scopes: &["mall.read_order"],
+    // Both are listed beside each other: https://developer.cafe24.com/guide/front/develop?guide_no=105
+    write_scope: WriteScope::StandsAlone,
+    lifetimes: Lifetimes {
+        access: Some(token::ACCESS_LIFE),
+        code: Some(Duration::from_mins(1)),
+    },
+    needs_app: AppNeed::Always,
+    freshness: FRESHNESS,
+};
+
+/// Scopes are joined by commas, as in the samples. A newer page says spaces, which the platform was seen
+/// to take for one scope that it does not know.
+static AUTHORIZE: AuthorizePage = AuthorizePage {
+    path: "/api/v2/oauth/authorize",
+    parameters: &[
+        ("response_type", AuthorizeValue::Literal("code")),
+        ("client_id", AuthorizeValue::ClientId),
+        ("state", AuthorizeValue::State),
+        ("redirect_uri", AuthorizeValue::RedirectUri),
+        ("scope", AuthorizeValue::Scopes),
+    ],
+};
+
+impl PlatformAdapter for Cafe24 {
+    fn facts(&self) -> &'static PlatformFacts {
+        &FACTS
+    }
+
+    fn code_flow(&self) -> Option<&dyn CodeFlow> {
+        Some(self)
+    }
+
+    fn refresh(&self) -> Option<&dyn Refresh> {
+        Some(self)
+    }
+}
+
+impl CodeFlow for Cafe24 {
+    fn authorize_url(&self, request: &AuthorizeRequest<'_>) -> String {
+        authorize_url(HOST, &AUTHORIZE, request)
+    }
+
+    /// Nothing is signed and no mall is named: whoever brings the state was given it, and it alone says
+    /// which mall was asked.
+    fn read_callback(&self, raw_query: &str, _: &App) -> Result<Callback, CallbackError> {
+        let query = RawQuery::read(raw_query)?;
+        let state = query.value("state").ok_or(CallbackError::Malformed)?;
+        Ok(Callback {
+            state: state.into(),
+            shop: None,
+            identity: None,
+            signed: None,
+            answer: read_answer(&query),
+        })
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        egress: &'a egress::Client,
+        request: ExchangeRequest<'a>,
+    ) -> BoxFuture<'a, Result<Proof, PlatformFailure>> {
+        async move {
+            let call = token::exchange_call(&request)?;
+            let answer = call.send(egress, request.timeout).await?;
+            let body = read_json(&answer.body)?;
+            let tokens = token::read_exchange(answer.status, &body, request.shop, request.now)?;
+            Ok(Proof {
+                shop: proven(request.shop),
+                origin: request.app.base_url(HOST, request.shop.host_label()),
+                credential: tokens.credential,
+                // Scopes that are left out are the ones that were asked for (RFC 6749, section 5.1).
+                scopes: match tokens.scopes {
+                    Some(scopes) => scopes,
+                    None => domain::GrantedScopes::flat(request.app.scope_names()),
+                },
+                expires_at: Some(tokens.expires_at),
+                refresh_token: tokens.refresh_token,
+            })
+        }
+        .boxed()
+    }
+}
+
+impl Refresh for Cafe24 {
+    fn strategy(&self) -> RefreshStrategy {
+        RefreshStrategy::RotatingToken
+    }
+
+    fn refresh<'a>(
+        &'a self,
+        egress: &'a egress::Client,
+        request: RefreshRequest<'a>,
+    ) -> BoxFuture<'a, Result<Refreshed, PlatformFailure>> {
+        async move {
+            let call = token::refresh_call(&request)?;
+            let answer = call.send(egress, request.timeout).await?;
+            let body = read_json(&answer.body)?;
+            let shop = &request.shop.label;
+            let shop = shop.as_ref().ok_or(PlatformFailure::ShopMismatch)?;
+            let tokens = token::read_refresh(answer.status, &body, shop, request.now)?;
+            Ok(Refreshed {
+                credential: tokens.credential,
+                refresh_token: tokens.refresh_token,
+                expires_at: Some(tokens.expires_at),
+            })
+        }
+        .boxed()
+    }
+}
+
+/// One token is good for all shops of a mall, and its answer tells the number of the first. So the mall is
+/// what is proven, and the number is the one that was asked for (inferred).
+fn proven(shop: &ShopLabel) -> ProvenShop {
+    ProvenShop {
+        identity: ShopIdentity::new(FACTS.platform.realm(), shop.as_str()),
+        label: Some(shop.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! The seller opens our app in the shop's back office, and the platform sends the browser to us.
+
+use chrono::{DateTime, Utc};
+use domain::{ShopIdentity, ShopLabel};
+
+use crate::adapter::App;
+use crate::code_flow::CallbackError;
+
+/// How a platform signs what it sends a browser with that opens our app.
+pub trait Launch: Send + Sync {
+    /// What the launch says, once its signature is verified on the raw bytes of the query with any of the
+    /// app's secrets. How old it may be, and whether it was used before, is for the caller to judge.
+    fn read_launch(&self, raw_query: &str, app: &App) -> Result<LaunchedShop, LaunchError>;
+}
+
+/// What a verified launch says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchedShop {
+    pub shop: ShopLabel,
+    /// The shop's stable id, where the launch names it.
+    pub identity: Option<ShopIdentity>,
+    pub signed_at: DateTime<Utc>,
+    /// The seller's language as the platform names it, where it does.
+    pub language: Option<String>,
+    /// The signature's bytes. A query can be spelled anew without breaking its signature (the order of its
+    /// parameters, the case of the hex), so that these bytes, and not the query's, tell that it comes again.
+    pub signature: Vec<u8>,
+}
+
+/// A launch that leads nowhere. Both kinds lead to the same page, and neither quotes its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    #[error("the launch is not signed by the platform")]
+    NotVerified,
+    #[error("the launch is not of the platform's form")]
+    Malformed,
+}
+
+impl From<CallbackError> for LaunchError {
+    fn from(error: CallbackError) -> Self {
+        match error {
+            CallbackError::NotVerified => Self::NotVerified,
+            CallbackError::Malformed => Self::Malformed,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `/v1/auth/{platform}/…/launch`, where a platform sends a seller who opens our app, and the form there.
+
+use actix_web::cookie::time::Duration as CookieAge;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
+use broker::{ConfirmLaunch, Internal, LaunchOffer, LaunchRefused, LaunchVisit, Opened};
+use domain::{LaunchId, Platform, PlatformAppId};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::convert::system_error;
+use crate::extract::{Gateway, Visitor};
+use crate::page;
+
+/// A seller opens the app on a platform
+///
+/// For browsers alone: the platform's signature is in the query, which is used once. If exactly one store
+/// waits for that shop, a page asks the seller to confirm; otherwise a page says that nothing is waiting.
+#[utoipa::path(
+    tag = "page",
+    operation_id = "launch",
+    params(("platform" = String, Path, description = "A platform's code in lower case", example = "shopline")),
+    responses(
+        (status = 200, description = "A page that asks, or that says that nothing is waiting", content_type = "text/html", body = String),
+        (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+    ),
+)]
+#[get("/auth/{platform}/launch")]
+pub(crate) async fn of_shared_app(
+    gateway: web::Data<Gateway>,
+    _visitor: Visitor,
+    platform: web::Path<String>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let Some(platform) = Platform::from_path_segment(&platform) else {
+        return page::unknown_link();
+    };
+    open(&gateway, platform, None, &request).await
+}
+
+/// A seller opens an institution's own app on a platform
+#[utoipa::path(
+    tag = "page",
+    operation_id = "launch_of_own_app",
+    params(
+        ("platform" = String, Path, description = "A platform's code in lower case", example = "shopline"),
+        ("platform_app" = String, Path, description = "The app's id", example = "papp_0192f0c1000070008000000000000005"),
+    ),
+    responses(
+        (status = 200, description = "A page that asks, or that says that nothing is waiting", content_type = "text/html", body = String),
+        (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+    ),
+)]
+#[get("/auth/{platform}/{platform_app}/launch")]
+pub(crate) async fn of_own_app(
+    gateway: web::Data<Gateway>,
+    _visitor: Visitor,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let (platform, app) = path.into_inner();
+    let (Some(platform), Ok(app)) = (Platform::from_path_segment(&platform), app.parse()) else {
+        return page::unknown_link();
+    };
+    open(&gateway, platform, Some(app), &request).await
+}
+
+/// What the page's form sends.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ConfirmForm {
+    /// The launch's id.
+    launch: String,
+    /// The page's own secret.
+    token: String,
+}
+
+/// The seller confirms what the app was opened for
+///
+/// The form of the page before, in the browser that was shown it.
+#[utoipa::path(
+    tag = "page",
+    operation_id = "confirm_launch",
+    params(("platform" = String, Path, description = "A platform's code in lower case", example = "shopline")),
+    responses(
+        (status = 303, description = "To the platform's consent page"),
+        (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+    ),
+)]
+#[post("/auth/{platform}/launch/confirm")]
+pub(crate) async fn confirm(
+    gateway: web::Data<Gateway>,
+    _visitor: Visitor,
+    platform: web::Path<String>,
+    request: HttpRequest,
+    form: Result<web::Form<ConfirmForm>, Error>,
+) -> HttpResponse {
+    let (Some(platform), Ok(form)) = (Platform::from_path_segment(&platform), form) else {
+        return page::unknown_link();
+    };
+    let ConfirmForm { launch, token } = form.into_inner();
+    let Ok(launch) = launch.parse::<LaunchId>() else {
+        return page::unknown_link();
+    };
+    let Some(cookie) = request.cookie(&cookie_name(&gateway, launch)) else {
+        return page::unknown_link();
+    };
+    let confirm = ConfirmLaunch {
+        platform,
+        launch,
+        cookie: cookie.value().into(),
+        token: token.into(),
+    };
+    match gateway.broker().confirm_launch(confirm).await {
+        Ok(auth_url) => go_on(&auth_url),
+        Err(refused) => refuse(refused),
+    }
+}
+
+async fn open(
+    gateway: &Gateway,
+    platform: Platform,
+    app: Option<PlatformAppId>,
+    request: &HttpRequest,
+) -> HttpResponse {
+    let visit = LaunchVisit {
+        platform,
+        app,
+        // As it came: a platform signs the bytes, not what they mean.
+        raw_query: request.uri().query().unwrap_or_default(),
+    };
+    match gateway.broker().open_launch(visit).await {
+        Ok(Opened::Offered(offer)) => show(gateway, platform, &offer),
+        Ok(Opened::NothingWaits {
+            platform_name,
+            shop,
+        }) => page::nothing_waits(platform_name, &shop),
+        Err(refused) => refuse(refused),
+    }
+}
+
+fn show(gateway: &Gateway, platform: Platform, offer: &LaunchOffer) -> HttpResponse {
+    let mut response = page::offer(&page::Offer {
+        platform: offer.platform_name,
+        institution: &offer.institution,
+        client: &offer.client,
+        store: &offer.store,
+        shop: &offer.shop,
+        action: &format!("/v1/auth/{}/launch/confirm", platform.path_segment()),
+        launch: &offer.launch.to_string(),
+        token: offer.token.expose_secret(),
+        continues_at: &offer.continues_at,
+    });
+    // One for each launch, so that two tabs do not take each other's.
+    let cookie = Cookie::build(
+        cookie_name(gateway, offer.launch),
+        offer.cookie.expose_secret().to_owned(),
+    )
+    .path("/")
+    .http_only(true)
+    .same_site(SameSite::Strict)
+    .secure(gateway.is_https())
+    .max_age(CookieAge::seconds(
+        i64::try_from(offer.open_for.as_secs()).unwrap_or(i64::MAX),
+    ))
+    .finish();
+    match response.add_cookie(&cookie) {
+        Ok(()) => response,
+        Err(error) => {
+            system_error(&error);
+            page::failed()
+        }
+    }
+}
+
+/// With the prefix, a browser takes the cookie from this very host alone, and over https:
+/// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes>
+fn cookie_name(gateway: &Gateway, launch: LaunchId) -> String {
+    let prefix = if gateway.is_https() { "__Host-" } else { "" };
+    format!("{prefix}{launch}")
+}
+
+fn go_on(auth_url: &SecretString) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, auth_url.expose_secret()))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+fn refuse(refused: LaunchRefused) -> HttpResponse {
+    match refused {
+        LaunchRefused::Unknown => page::unknown_link(),
+        LaunchRefused::Internal(internal) => fail(&internal),
+    }
+}
+
+fn fail(internal: &Internal) -> HttpResponse {
+    system_error(internal);
+    page::failed()
+}

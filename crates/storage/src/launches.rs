@@ -1,0 +1,167 @@
+//! Sellers who opened our app on a platform: each launch is used once, and what it offers is for one
+//! browser.
+
+use chrono::{DateTime, Utc};
+use domain::authorization::AuthorizationStatus;
+use domain::{
+    AuthType, Authorization, AuthorizationId, InstitutionId, LaunchId, Platform, PlatformAppId,
+    ShopIdentity, ShopLabel,
+};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
+
+use crate::error::StorageError;
+use crate::executor::{Executor, Tx};
+use crate::instant::to_millis;
+use crate::literal::is_word;
+use crate::row::authorization;
+use crate::row::launch::{ActiveModel, Column, Entity, Model};
+
+const UNANSWERED: &str = "UNANSWERED";
+const OFFERED: &str = "OFFERED";
+const CONFIRMED: &str = "CONFIRMED";
+
+/// A launch that was verified.
+#[derive(Clone, Debug)]
+pub struct NewLaunch {
+    pub id: LaunchId,
+    /// By which it is known when it comes again.
+    pub signature_hash: [u8; 32],
+    pub platform: Platform,
+    pub app: PlatformAppId,
+    pub shop: ShopLabel,
+    pub identity: Option<ShopIdentity>,
+    pub language: Option<String>,
+    /// `None` where nothing waits that could be continued.
+    pub offer: Option<Offer>,
+    pub created_at: DateTime<Utc>,
+    /// When it is forgotten; by then its signature must be too old to be used.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The one attempt that a launch may continue, and what the browser must show for it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub institution: InstitutionId,
+    pub authorization: AuthorizationId,
+    /// Of the value in the browser's cookie.
+    pub cookie_hash: [u8; 32],
+    /// Of the value in the page's form.
+    pub token_hash: [u8; 32],
+    pub until: DateTime<Utc>,
+}
+
+/// What a browser shows to confirm an offer.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmation {
+    pub launch: LaunchId,
+    pub platform: Platform,
+    pub cookie_hash: [u8; 32],
+    pub token_hash: [u8; 32],
+}
+
+/// What was confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    pub app: PlatformAppId,
+    pub institution: InstitutionId,
+    pub authorization: AuthorizationId,
+}
+
+/// `false` if a launch with this signature came before. The unique key decides a race.
+pub async fn insert(tx: &Tx, new: &NewLaunch) -> Result<bool, StorageError> {
+    let offer = new.offer.as_ref();
+    let row = Model {
+        id: new.id.uuid(),
+        signature_hash: new.signature_hash.to_vec(),
+        platform: new.platform.code().to_owned(),
+        platform_app_id: new.app.uuid(),
+        shop_label: new.shop.to_string(),
+        shop_identity: new.identity.as_ref().map(|id| id.value().to_owned()),
+        language: new.language.clone(),
+        status: if offer.is_some() { OFFERED } else { UNANSWERED }.to_owned(),
+        institution_id: offer.map(|offer| offer.institution.uuid()),
+        authorization_id: offer.map(|offer| offer.authorization.uuid()),
+        cookie_hash: offer.map(|offer| offer.cookie_hash.to_vec()),
+        token_hash: offer.map(|offer| offer.token_hash.to_vec()),
+        offered_until: offer.map(|offer| to_millis(offer.until)),
+        created_at: to_millis(new.created_at),
+        expires_at: to_millis(new.expires_at),
+    };
+    let inserted = Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Takes up an offer, once: `None` unless it is still open at `now`, and the browser shows both values.
+pub async fn confirm(
+    tx: &Tx,
+    shown: Confirmation,
+    now: DateTime<Utc>,
+) -> Result<Option<Confirmed>, StorageError> {
+    let change = ActiveModel {
+        status: Set(CONFIRMED.to_owned()),
+        ..Default::default()
+    };
+    let touched = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(shown.launch.uuid()))
+        .filter(Column::Platform.eq(shown.platform.code()))
+        .filter(Column::Status.eq(OFFERED))
+        .filter(Column::CookieHash.eq(shown.cookie_hash.to_vec()))
+        .filter(Column::TokenHash.eq(shown.token_hash.to_vec()))
+        .filter(Column::OfferedUntil.gt(to_millis(now)))
+        .exec(tx.connection())
+        .await?
+        .rows_affected;
+    if touched != 1 {
+        return Ok(None);
+    }
+    let row = Entity::find_by_id(shown.launch.uuid())
+        .one(tx.connection())
+        .await?;
+    let corrupt =
+        || StorageError::corrupt("launches", shown.launch, "CONFIRMED without an attempt");
+    let row = row.ok_or_else(corrupt)?;
+    let (Some(institution), Some(authorization)) = (row.institution_id, row.authorization_id)
+    else {
+        return Err(corrupt());
+    };
+    Ok(Some(Confirmed {
+        app: PlatformAppId::new(row.platform_app_id),
+        institution: InstitutionId::new(institution),
+        authorization: AuthorizationId::new(authorization),
+    }))
+}
+
+/// At most `limit` attempts by URL, of whichever institution, that wait for this shop to consent to this
+/// app. A launch belongs to nobody before its seller has confirmed whose attempt it continues.
+pub async fn list_waiting_for_worker(
+    db: &impl Executor,
+    app: PlatformAppId,
+    shop: &ShopLabel,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<Authorization>, StorageError> {
+    authorization::Entity::find()
+        .filter(is_word(
+            authorization::Column::Status,
+            AuthorizationStatus::Pending.code(),
+        ))
+        .filter(authorization::Column::AuthType.eq(AuthType::Url.code()))
+        .filter(authorization::Column::PlatformAppId.eq(app.uuid()))
+        .filter(authorization::Column::ExpectedShop.eq(shop.as_str()))
+        .filter(authorization::Column::DeadlineAt.gt(to_millis(now)))
+        .order_by_asc(authorization::Column::Id)
+        .limit(limit)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(Authorization::try_from)
+        .collect()
+}

@@ -1,0 +1,395 @@
+//! A seller opens the app on the platform, and what waits for the shop goes on when the seller says so.
+
+use std::time::Duration;
+
+use broker::{ConfigurePlatformApp, Operator};
+use sandbox::{AppRegistration, Fault, Rule, Step};
+use serde_json::json;
+
+use crate::harness::{Answer, GENSTORE, Institution, PlatformCase, SHOPLINE, SHOPLINE_EU, TestApp};
+
+on_both!(
+    a_confirmed_launch_goes_on_to_the_platform,
+    a_launch_alone_changes_nothing,
+    a_launch_is_used_once,
+    what_no_platform_signed_leads_nowhere,
+    a_stranger_s_browser_confirms_nothing,
+    an_offer_is_taken_up_once_and_in_time,
+    nothing_is_bound_by_guessing,
+    an_institution_s_own_app_is_launched_on_its_own_path,
+);
+
+/// What the page asked, and what the browser got with it.
+#[derive(Clone)]
+struct Offer {
+    launch: String,
+    token: String,
+    /// Name and value.
+    cookie: String,
+    page: String,
+}
+
+impl TestApp {
+    fn launch_to(&self, case: &PlatformCase, shop: &str, path: &str, client_id: &str) -> String {
+        let app_url = format!("{}{path}", self.base_url);
+        let shop = shop.parse().unwrap();
+        self.sandbox
+            .launch(case.dialect, &shop, Some(client_id), &app_url)
+            .unwrap()
+    }
+
+    fn launch(&self, case: &PlatformCase, shop: &str) -> String {
+        self.launch_to(case, shop, &case.launch_path(), case.client_id)
+    }
+
+    async fn offer(&self, url: &str) -> Offer {
+        let answer = self.visit(url).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let cookie = answer.header("set-cookie").expect("a cookie");
+        for attribute in [
+            "; HttpOnly",
+            "; SameSite=Strict",
+            "; Path=/",
+            "; Max-Age=600",
+        ] {
+            assert!(cookie.contains(attribute), "{cookie}");
+        }
+        Offer {
+            launch: field(&answer.text, "launch"),
+            token: field(&answer.text, "token"),
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+            page: answer.text,
+        }
+    }
+
+    async fn confirm(&self, case: &PlatformCase, offer: &Offer) -> Answer {
+        let body = format!("launch={}&token={}", offer.launch, offer.token);
+        let request = self
+            .http
+            .post(format!("{}{}/confirm", self.base_url, case.launch_path()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", &offer.cookie)
+            .body(body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+}
+
+fn field(page: &str, name: &str) -> String {
+    let before = format!("name=\"{name}\" value=\"");
+    let (_, rest) = page.split_once(&before).expect("the field is there");
+    rest.split('"').next().unwrap().to_owned()
+}
+
+fn assert_leads_nowhere(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 400, "{what}: {}", answer.text);
+    let title = "<h1>This link does not work</h1>";
+    assert!(answer.text.contains(title), "{what}: {}", answer.text);
+    assert_eq!(answer.header("set-cookie"), None, "{what}");
+}
+
+fn assert_nothing_waits(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 200, "{what}: {}", answer.text);
+    let title = "<h1>Nothing is waiting for this shop</h1>";
+    assert!(answer.text.contains(title), "{what}: {}", answer.text);
+    assert_eq!(answer.header("set-cookie"), None, "{what}");
+}
+
+async fn processing(app: &TestApp, alpha: &Institution, store: &crate::harness::Store) {
+    app.settle().await;
+    let expected = ("PROCESSING".to_owned(), String::new());
+    assert_eq!(alpha.status(store).await, expected);
+}
+
+async fn a_confirmed_launch_goes_on_to_the_platform(app: &TestApp) {
+    let alpha = app.institution("Alpha Pay").await;
+    let endpoint = alpha.endpoint(app, "/alpha", &[]).await;
+    for case in [SHOPLINE, GENSTORE, SHOPLINE_EU] {
+        let shop = format!("{}-shop", case.code.to_lowercase().replace('_', "-"));
+        let client_id = alpha.client(&format!("seller of {shop}")).await;
+        let store = alpha
+            .create(&client_id, case.code, &case.store_url(&shop))
+            .await;
+        let given = alpha.link(&store).await;
+        let offer = app.offer(&app.launch(&case, &shop)).await;
+        for named in [
+            "Alpha Pay",
+            &format!("seller of {shop}"),
+            &shop,
+            "Demo Shop",
+        ] {
+            let named = format!("<strong>{named}</strong>");
+            assert!(offer.page.contains(&named), "{named}: {}", offer.page);
+        }
+
+        let confirmed = app.confirm(&case, &offer).await;
+        assert_eq!(confirmed.status, 303, "{}", confirmed.text);
+        let auth_url = confirmed.header("location").unwrap();
+        let (origin, _) = given.split_once(&shop).unwrap();
+        assert!(auth_url.starts_with(origin), "{auth_url}");
+        assert_ne!(case.state_of(auth_url), case.state_of(&given));
+
+        // The link that was given before is dead: its state is nobody's.
+        let callback = app.approve(&given).await;
+        assert_leads_nowhere(&app.visit(&callback).await, "the older link");
+        processing(app, &alpha, &store).await;
+
+        let callback = app.approve(auth_url).await;
+        let shown = app.visit(&callback).await;
+        let location = shown.header("location").expect("a redirect");
+        let event = app.told(&alpha, &endpoint, &store, Some(location)).await;
+        assert_eq!(event["type"], "store.auth.succeeded");
+        assert_eq!(event["data"]["shop_identity"], case.identity(&shop));
+    }
+}
+
+async fn a_launch_alone_changes_nothing(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    let given = alpha.link(&store).await;
+    let before = alpha.query(&store).await;
+    app.offer(&app.launch(&SHOPLINE, "demo-shop")).await;
+    app.settle().await;
+    assert_eq!(alpha.query(&store).await, before);
+    let callback = app.approve(&given).await;
+    assert_eq!(app.visit(&callback).await.status, 303);
+    let success = ("SUCCESS".to_owned(), String::new());
+    assert_eq!(alpha.status(&store).await, success);
+}
+
+async fn a_launch_is_used_once(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    for (case, signature) in [(SHOPLINE, "sign"), (GENSTORE, "hmac")] {
+        let store = alpha.store(&case, "demo-shop").await;
+        alpha.link(&store).await;
+        let url = app.launch(&case, "demo-shop");
+        let offer = app.offer(&url).await;
+        let (before, query) = url.split_once('?').unwrap();
+        let mut reversed: Vec<&str> = query.split('&').collect();
+        reversed.reverse();
+        let (signed, hex) = url.split_once(&format!("{signature}=")).unwrap();
+        for again in [
+            url.clone(),
+            format!("{url}&"),
+            format!("{before}?{}", reversed.join("&")),
+            format!("{signed}{signature}={}", hex.to_uppercase()),
+        ] {
+            assert_leads_nowhere(&app.visit(&again).await, &again);
+        }
+        assert_eq!(app.confirm(&case, &offer).await.status, 303);
+        // It is remembered for as long as its signature counts.
+        app.advance(Duration::from_mins(9));
+        app.process.broker.retention_step().await.unwrap();
+        assert_leads_nowhere(&app.visit(&url).await, "nine minutes later");
+    }
+}
+
+async fn what_no_platform_signed_leads_nowhere(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    for case in [SHOPLINE, GENSTORE] {
+        let store = alpha.store(&case, "demo-shop").await;
+        let given = alpha.link(&store).await;
+        let right = app.launch(&case, "demo-shop");
+        let mut wrong = Vec::new();
+        for fault in [Fault::Forged, Fault::Old, Fault::DuplicatedKey] {
+            let rule = Rule {
+                dialect: case.dialect,
+                shop: None,
+                step: Step::Launch,
+                fault,
+                sticky: false,
+            };
+            app.sandbox.script(rule).unwrap();
+            wrong.push(app.launch(&case, "demo-shop"));
+        }
+        let path = case.launch_path();
+        let callback = app.approve(&given).await;
+        wrong.extend([
+            // A callback is signed alike, and is no launch.
+            callback.replace(&case.callback_path(), &path),
+            right.replace("demo-shop", "demo-shap"),
+            format!("{right}&lang=en"),
+            format!("{}{path}", app.base_url),
+            format!("{}{path}?%zz&&=&a=%ff", app.base_url),
+            right.replace(&path, "/v1/auth/woocommerce/launch"),
+            right.replace(&path, "/v1/auth/shopline_eu/launch"),
+            right.replace(&path, "/v1/auth/SHOPLINE/launch"),
+            right.replace("/launch", "/papp_1/launch"),
+        ]);
+        for url in &wrong {
+            assert_leads_nowhere(&app.visit(url).await, url);
+        }
+        assert_eq!(
+            app.database.number("SELECT COUNT(*) FROM launches").await,
+            0
+        );
+        app.advance(Duration::from_secs(601));
+        assert_leads_nowhere(&app.visit(&right).await, "it is old now");
+        processing(app, &alpha, &store).await;
+    }
+}
+
+async fn a_stranger_s_browser_confirms_nothing(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    alpha.link(&store).await;
+    let offer = app.offer(&app.launch(&SHOPLINE, "demo-shop")).await;
+    // The same shop is opened once more, a moment later, in another browser.
+    app.advance(Duration::from_millis(1));
+    let other = app.offer(&app.launch(&SHOPLINE, "demo-shop")).await;
+    let (name, _) = offer.cookie.split_once('=').unwrap();
+    let (_, value) = other.cookie.split_once('=').unwrap();
+    let mixed = [
+        ("no cookie", &offer.launch, &offer.token, String::new()),
+        (
+            "another's cookie",
+            &offer.launch,
+            &offer.token,
+            other.cookie.clone(),
+        ),
+        (
+            "another's value",
+            &offer.launch,
+            &offer.token,
+            format!("{name}={value}"),
+        ),
+        (
+            "another's token",
+            &offer.launch,
+            &other.token,
+            offer.cookie.clone(),
+        ),
+        (
+            "another's launch",
+            &other.launch,
+            &offer.token,
+            offer.cookie.clone(),
+        ),
+        (
+            "no token",
+            &offer.launch,
+            &String::new(),
+            offer.cookie.clone(),
+        ),
+    ];
+    for (what, launch, token, cookie) in mixed {
+        let forged = Offer {
+            launch: launch.clone(),
+            token: token.clone(),
+            cookie,
+            page: String::new(),
+        };
+        assert_leads_nowhere(&app.confirm(&SHOPLINE, &forged).await, what);
+    }
+    assert_leads_nowhere(&app.confirm(&SHOPLINE_EU, &offer).await, "another platform");
+    let nothing = Answer::of(
+        app.http
+            .post(format!(
+                "{}{}/confirm",
+                app.base_url,
+                SHOPLINE.launch_path()
+            ))
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_leads_nowhere(&nothing, "no form");
+    processing(app, &alpha, &store).await;
+
+    assert_eq!(app.confirm(&SHOPLINE, &offer).await.status, 303);
+}
+
+async fn an_offer_is_taken_up_once_and_in_time(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&GENSTORE, "demo-shop").await;
+    alpha.link(&store).await;
+
+    let offer = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
+    assert_eq!(app.confirm(&GENSTORE, &offer).await.status, 303);
+    assert_leads_nowhere(&app.confirm(&GENSTORE, &offer).await, "a second time");
+
+    app.advance(Duration::from_millis(1));
+    let late = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
+    app.advance(Duration::from_mins(10));
+    assert_leads_nowhere(&app.confirm(&GENSTORE, &late).await, "too late");
+
+    let superseded = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
+    alpha.link(&store).await;
+    assert_leads_nowhere(&app.confirm(&GENSTORE, &superseded).await, "superseded");
+
+    app.advance(Duration::from_millis(1));
+    let unbound = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
+    alpha.data("store/unbind", &store.ids()).await;
+    assert_leads_nowhere(&app.confirm(&GENSTORE, &unbound).await, "unbound");
+}
+
+async fn nothing_is_bound_by_guessing(app: &TestApp) {
+    let (alpha, beta) = (
+        app.institution("Alpha").await,
+        app.institution("Beta").await,
+    );
+    let open = async |case: &PlatformCase, what: &str| {
+        app.advance(Duration::from_millis(1));
+        let answer = app.visit(&app.launch(case, "demo-shop")).await;
+        assert_nothing_waits(&answer, what);
+    };
+    open(&SHOPLINE, "no store").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    open(&SHOPLINE, "a store that nobody asked for").await;
+    let another = alpha.store(&SHOPLINE, "another-shop").await;
+    alpha.link(&another).await;
+    open(&SHOPLINE, "another shop").await;
+    let site = alpha.store(&SHOPLINE_EU, "demo-shop").await;
+    alpha.link(&site).await;
+    open(&SHOPLINE, "the other site's app").await;
+
+    alpha.link(&store).await;
+    let rival = beta.store(&SHOPLINE, "demo-shop").await;
+    beta.link(&rival).await;
+    open(&SHOPLINE, "two institutions").await;
+    beta.data("store/unbind", &rival.ids()).await;
+    let twin = alpha.store(&SHOPLINE, "demo-shop").await;
+    alpha.link(&twin).await;
+    open(&SHOPLINE, "two stores").await;
+    alpha.data("store/unbind", &twin.ids()).await;
+    app.advance(Duration::from_millis(1));
+    app.offer(&app.launch(&SHOPLINE, "demo-shop")).await;
+    processing(app, &alpha, &store).await;
+}
+
+async fn an_institution_s_own_app_is_launched_on_its_own_path(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let own = ConfigurePlatformApp {
+        client_id: "alpha-app".to_owned(),
+        secret: Some("the secret of alpha's own app".into()),
+        institution: Some(alpha.app_id.clone()),
+        ..SHOPLINE.configuration(app.sandbox_address)
+    };
+    let configured = app
+        .process
+        .broker
+        .configure_platform_app(&Operator, own)
+        .await
+        .unwrap();
+    app.sandbox.register_app(AppRegistration {
+        client_id: "alpha-app".to_owned(),
+        client_secret: "the secret of alpha's own app".into(),
+        ..SHOPLINE.registration(configured.callback_url.clone().unwrap())
+    });
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    alpha.link(&store).await;
+
+    let shared = app.visit(&app.launch(&SHOPLINE, "demo-shop")).await;
+    assert_nothing_waits(&shared, "the shared app");
+    let path = format!("/v1/auth/shopline/{}/launch", configured.app.id);
+    let url = app.launch_to(&SHOPLINE, "demo-shop", &path, "alpha-app");
+    let elsewhere = url.replace(&path, &SHOPLINE.launch_path());
+    assert_leads_nowhere(&app.visit(&elsewhere).await, "the shared app's path");
+    let offer = app.offer(&url).await;
+    let confirmed = app.confirm(&SHOPLINE, &offer).await;
+    let auth_url = confirmed.header("location").expect("a redirect");
+    let callback = app.approve(auth_url).await;
+    assert_eq!(app.visit(&callback).await.status, 303);
+    let snapshot = alpha.data("store/query", &store.with(json!({}))).await;
+    assert_eq!(snapshot["auth_status"], "SUCCESS");
+}
