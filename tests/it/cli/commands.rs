@@ -293,7 +293,7 @@ async fn sandbox_prints_the_commands_that_lead_a_broker_there() {
         .lines()
         .filter_map(|line| line.strip_prefix("  shopgrant "))
         .collect();
-    assert_eq!(printed.len(), 4, "{directions}");
+    assert_eq!(printed.len(), 5, "{directions}");
     for arguments in printed {
         let mut command = Command::new("sh");
         let line = format!("'{}' {arguments}", executable().display());
