@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sandbox::Dialect;
 use serde_json::{Value, json};
 
 use crate::harness::{Institution, SHOPLINE, Store, TestApp, ok, refused};
@@ -181,6 +182,8 @@ async fn what_changed_nothing_is_not_stored(app: &TestApp) {
         repeated
     );
     // The grant ends, and the same call with the same key does what it could not do before.
+    let shop = "demo-shop".parse().unwrap();
+    app.sandbox.uninstall(Dialect::Shopline, &shop);
     app.advance(Duration::from_hours(10));
     app.settle().await;
     let mut alpha = alpha;

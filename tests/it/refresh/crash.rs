@@ -73,9 +73,9 @@ impl Wreck {
             .settings
             .clone()
             .with_variable("SHOPGRANT_CRASH_POINT", point)
-            .serve()
-            .await;
-        let status = doomed.process.end().await;
+            // It may be dead before it says where it listens.
+            .start(&["serve"]);
+        let status = doomed.end().await;
         assert_eq!(status.signal(), Some(9), "{status}");
         Self {
             installation,
