@@ -9,6 +9,11 @@ mod m0001_main_job;
 mod m0002_bus_access;
 mod m0003_refresh;
 mod m0004_platform_initiated;
+mod m0005_hosted_links;
+mod m0006_reauthorization;
+mod m0007_credentials;
+mod m0008_launch_operators;
+mod m0009_platform_event_kinds;
 mod recorded;
 
 use sea_orm_migration::prelude::{
@@ -27,6 +32,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_bus_access::Migration),
             Box::new(m0003_refresh::Migration),
             Box::new(m0004_platform_initiated::Migration),
+            Box::new(m0005_hosted_links::Migration),
+            Box::new(m0006_reauthorization::Migration),
+            Box::new(m0007_credentials::Migration),
+            Box::new(m0008_launch_operators::Migration),
+            Box::new(m0009_platform_event_kinds::Migration),
         ]
     }
 

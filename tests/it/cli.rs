@@ -3,9 +3,11 @@
 mod bench;
 mod beside_serve;
 mod commands;
+mod credentials;
 mod doctor;
 mod operator_scopes;
 mod refusals;
+mod scope_reading;
 mod start_up;
 mod traces;
 
@@ -62,6 +64,7 @@ async fn every_command_answers_help_with_an_example() {
             "doctor",
             "institution create",
             "institution list",
+            "institution requests",
             "institution rotate-secret",
             "institution set",
             "listen",

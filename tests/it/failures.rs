@@ -1,4 +1,5 @@
-//! Every way in which an authorization by URL fails, told alike on every channel.
+//! Ways in which an authorization by URL fails that lie with us as much as with the platform, told alike on
+//! every channel. What the platforms do alone is in [`crate::dialects`].
 
 use std::time::Duration;
 
@@ -7,18 +8,12 @@ use sandbox::{Dialect, Fault, Rule, Step};
 use serde_json::json;
 use tokio::net::TcpSocket;
 
-use crate::harness::{CAFE24, Decision, GENSTORE, Gate, PlatformCase, SHOPLINE, TestApp};
+use crate::harness::{CAFE24, GENSTORE, Gate, SHOPLINE, TestApp};
 
 on_both!(
-    the_seller_says_no,
     the_link_expires_before_the_seller_comes,
-    another_shop_consents,
-    another_shop_answers_the_token_call,
     the_shop_is_another_institution_s,
-    a_scope_is_not_granted,
-    the_platform_refuses,
     the_platform_says_so_in_the_callback,
-    the_platform_gives_no_answer_that_counts,
     the_platform_cannot_be_connected_to,
     the_operator_s_app_is_wrong,
     the_exchange_is_cut_off,
@@ -28,89 +23,6 @@ on_both!(
 /// What the event says of a failure.
 fn fail(reason: &str, who: &str, retryable: bool) -> serde_json::Value {
     json!({"reason": reason, "who": who, "retryable": retryable})
-}
-
-/// How the seller's part goes.
-struct Story {
-    case: PlatformCase,
-    step: Step,
-    fault: Option<Fault>,
-    decision: Decision,
-}
-
-impl Story {
-    fn of(case: PlatformCase, step: Step, fault: Fault) -> Self {
-        Self {
-            case,
-            step,
-            fault: Some(fault),
-            decision: Decision::Approve,
-        }
-    }
-}
-
-/// Plays a story that ends badly, and compares every channel. Asking again has to work afterwards.
-async fn check(app: &TestApp, played: Story, reason: &str, who: &str, retryable: bool) {
-    let Story {
-        case,
-        step,
-        fault,
-        decision,
-    } = played;
-    let expected = fail(reason, who, retryable);
-    let institution = app.institution("Alpha").await;
-    let endpoint = institution.endpoint(app, "/alpha", &[]).await;
-    let store = institution.store(&case, "demo-shop").await;
-    let auth_url = institution.link(&store).await;
-    if let Some(fault) = fault {
-        let rule = Rule {
-            dialect: case.dialect,
-            shop: None,
-            step,
-            fault,
-            sticky: false,
-        };
-        app.sandbox.script(rule).unwrap();
-    }
-    let callback = app.decide(&auth_url, decision).await;
-    let shown = app.visit(&callback).await;
-    assert_eq!(shown.status, 303, "{}", shown.text);
-
-    let event = app
-        .told(&institution, &endpoint, &store, shown.header("location"))
-        .await;
-    assert_eq!(event["type"], "store.auth.failed");
-    assert_eq!(event["data"]["fail"], expected);
-    assert_eq!(event["data"]["auth_status"], "FAILED");
-    assert_eq!(event["data"]["sequence"], 1);
-
-    app.sandbox.clear_script();
-    let callback = app.approve(&institution.link(&store).await).await;
-    let shown = app.visit(&callback).await;
-    let event = app
-        .told(&institution, &endpoint, &store, shown.header("location"))
-        .await;
-    assert_eq!(event["type"], "store.auth.succeeded");
-    assert_eq!(event["data"]["sequence"], 2);
-    // The next story begins without this one's claim.
-    institution.data("store/unbind", &store.ids()).await;
-    app.settle().await;
-    assert_eq!(
-        app.receiver.take_one().verified(&endpoint.secret)["type"],
-        "store.unbound"
-    );
-}
-
-async fn the_seller_says_no(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE, CAFE24] {
-        let story = Story {
-            case,
-            step: Step::Consent,
-            fault: None,
-            decision: Decision::Deny,
-        };
-        check(app, story, "USER_DENIED", "seller", true).await;
-    }
 }
 
 async fn the_link_expires_before_the_seller_comes(app: &TestApp) {
@@ -134,38 +46,6 @@ async fn the_link_expires_before_the_seller_comes(app: &TestApp) {
     let event = app.told(&alpha, &endpoint, &store, None).await;
     assert_eq!(event["type"], "store.auth.failed");
     assert_eq!(event["data"]["fail"], fail("LINK_EXPIRED", "seller", true));
-}
-
-async fn another_shop_consents(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE] {
-        let other = Fault::WrongShop("other-shop".parse().unwrap());
-        check(
-            app,
-            Story::of(case, Step::Consent, other),
-            "SELLER_MISMATCH",
-            "seller",
-            true,
-        )
-        .await;
-    }
-    // Its code was left alone; the one token call of each story is the good one.
-    let calls = app.sandbox.calls();
-    let exchanges = calls.iter().filter(|call| call.path.contains("token"));
-    assert_eq!(exchanges.count(), 2);
-}
-
-async fn another_shop_answers_the_token_call(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE, CAFE24] {
-        let other = Fault::WrongShopInToken("other-shop".parse().unwrap());
-        check(
-            app,
-            Story::of(case, Step::Token, other),
-            "SELLER_MISMATCH",
-            "seller",
-            true,
-        )
-        .await;
-    }
 }
 
 async fn the_shop_is_another_institution_s(app: &TestApp) {
@@ -199,29 +79,14 @@ async fn the_shop_is_another_institution_s(app: &TestApp) {
             ("SUCCESS".to_owned(), String::new())
         );
         alpha.data("store/unbind", &first.ids()).await;
+        // The claim is free as soon as the platform knows.
+        app.settle().await;
         let callback = app.approve(&beta.link(&second).await).await;
         let shown = app.visit(&callback).await;
         let event = app
             .told(&beta, &endpoint, &second, shown.header("location"))
             .await;
         assert_eq!(event["type"], "store.auth.succeeded");
-    }
-}
-
-async fn a_scope_is_not_granted(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE, CAFE24] {
-        let none = Fault::FewerScopes(Vec::new());
-        let story = Story::of(case, Step::Consent, none);
-        check(app, story, "SCOPES_INSUFFICIENT", "seller", true).await;
-    }
-}
-
-async fn the_platform_refuses(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE, CAFE24] {
-        for fault in [Fault::Deny, Fault::CodeAlreadyUsed] {
-            let story = Story::of(case, Step::Token, fault);
-            check(app, story, "PLATFORM_REJECTED", "platform", true).await;
-        }
     }
 }
 
@@ -250,19 +115,6 @@ async fn the_platform_says_so_in_the_callback(app: &TestApp) {
         assert_eq!(event["data"]["fail"], expected);
     }
     assert!(app.sandbox.calls().is_empty(), "nobody spends a code");
-}
-
-async fn the_platform_gives_no_answer_that_counts(app: &TestApp) {
-    for case in [SHOPLINE, GENSTORE, CAFE24] {
-        for fault in [Fault::ServerError, Fault::TooManyRequests, Fault::Garbage] {
-            let story = Story::of(case, Step::Token, fault);
-            check(app, story, "PLATFORM_UNREACHABLE", "platform", true).await;
-        }
-    }
-    // A code that may be spent is never sent twice.
-    let calls = app.sandbox.calls();
-    let exchanges = calls.iter().filter(|call| call.path.contains("token"));
-    assert_eq!(exchanges.count(), 18);
 }
 
 async fn the_platform_cannot_be_connected_to(app: &TestApp) {

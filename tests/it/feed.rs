@@ -217,6 +217,7 @@ async fn the_order_holds_among_processes(app: &TestApp) {
             platform: SHOPLINE.platform,
             app: None,
             raw_query,
+            cookies: &[],
         };
         other.broker.complete_callback(callback).await.unwrap();
     }

@@ -22,10 +22,10 @@ pub(crate) use bus::Bus;
 pub(crate) use database::{Database, TestDatabase};
 pub(crate) use environment::{moderate_or_long, number, variable};
 pub(crate) use gate::Gate;
-pub(crate) use institution::{Endpoint, Institution, Store};
-pub(crate) use platform::{CAFE24, GENSTORE, PlatformCase, SHOPLINE, SHOPLINE_EU};
+pub(crate) use institution::{Endpoint, Institution, REDIRECT, Store};
+pub(crate) use platform::{CAFE24, GENSTORE, MULTIVENDE, PlatformCase, SHOPLINE, SHOPLINE_EU};
 pub(crate) use receiver::{Receiver, Reply, Webhook};
-pub(crate) use seller::Decision;
+pub(crate) use seller::{Browser, Decision};
 pub(crate) use signature::{Signing, sign_query, webhook_signature};
 
 /// No test waits longer than this for something that must happen.

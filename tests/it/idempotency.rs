@@ -42,6 +42,7 @@ async fn the_stored_answer_comes_again(app: &TestApp) {
     let store = Store {
         client_id: fields["client_id"].as_str().unwrap().to_owned(),
         store_id: created.data()["store_id"].as_str().unwrap().to_owned(),
+        seller_id: None,
     };
     let asked = store.with(json!({"auth_type": "URL"}));
     let first = alpha.answer_once("store/auth", &asked, "k").await;
@@ -165,6 +166,7 @@ async fn a_key_belongs_to_one_institution_and_one_call(app: &TestApp) {
     let store = Store {
         client_id: ours["client_id"].as_str().unwrap().to_owned(),
         store_id: created["store_id"].as_str().unwrap().to_owned(),
+        seller_id: None,
     };
     let unbound = alpha.answer_once("store/unbind", &store.ids(), "k").await;
     assert_eq!(unbound.whole(), ok(json!(null)));

@@ -21,12 +21,12 @@ on_both!(
 
 /// What the page asked, and what the browser got with it.
 #[derive(Clone)]
-struct Offer {
+pub(crate) struct Offer {
     launch: String,
     token: String,
     /// Name and value.
     cookie: String,
-    page: String,
+    pub(crate) page: String,
 }
 
 impl TestApp {
@@ -42,7 +42,7 @@ impl TestApp {
         self.launch_to(case, shop, &case.launch_path(), case.client_id)
     }
 
-    async fn offer(&self, url: &str) -> Offer {
+    pub(crate) async fn offer(&self, url: &str) -> Offer {
         let answer = self.visit(url).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let cookie = answer.header("set-cookie").expect("a cookie");
@@ -62,7 +62,7 @@ impl TestApp {
         }
     }
 
-    async fn confirm(&self, case: &PlatformCase, offer: &Offer) -> Answer {
+    pub(crate) async fn confirm(&self, case: &PlatformCase, offer: &Offer) -> Answer {
         let body = format!("launch={}&token={}", offer.launch, offer.token);
         let request = self
             .http
@@ -80,21 +80,21 @@ fn field(page: &str, name: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-fn assert_leads_nowhere(answer: &Answer, what: &str) {
+pub(crate) fn assert_leads_nowhere(answer: &Answer, what: &str) {
     assert_eq!(answer.status, 400, "{what}: {}", answer.text);
     let title = "<h1>This link does not work</h1>";
     assert!(answer.text.contains(title), "{what}: {}", answer.text);
     assert_eq!(answer.header("set-cookie"), None, "{what}");
 }
 
-fn assert_nothing_waits(answer: &Answer, what: &str) {
+pub(crate) fn assert_nothing_waits(answer: &Answer, what: &str) {
     assert_eq!(answer.status, 200, "{what}: {}", answer.text);
     let title = "<h1>Nothing is waiting for this shop</h1>";
     assert!(answer.text.contains(title), "{what}: {}", answer.text);
     assert_eq!(answer.header("set-cookie"), None, "{what}");
 }
 
-async fn processing(app: &TestApp, alpha: &Institution, store: &crate::harness::Store) {
+pub(crate) async fn processing(app: &TestApp, alpha: &Institution, store: &crate::harness::Store) {
     app.settle().await;
     let expected = ("PROCESSING".to_owned(), String::new());
     assert_eq!(alpha.status(store).await, expected);
@@ -117,7 +117,7 @@ async fn a_confirmed_launch_goes_on_to_the_platform(app: &TestApp) {
             &shop,
             "Demo Shop",
         ] {
-            let named = format!("<strong>{named}</strong>");
+            let named = format!("<strong><bdi>{named}</bdi></strong>");
             assert!(offer.page.contains(&named), "{named}: {}", offer.page);
         }
 

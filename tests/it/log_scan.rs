@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded::byte_serialize;
 
-use crate::harness::{Answer, CAFE24, Database, GENSTORE, SHOPLINE};
+use crate::harness::{Answer, CAFE24, Database, GENSTORE, MULTIVENDE, SHOPLINE};
 use crate::process::{Bus, Installation, MASTER_KEY};
 
 /// Everything that our own crates say, and everything but single steps of the others.
@@ -23,6 +23,8 @@ const TALKATIVE: &str = "debug,broker=trace,domain=trace,egress=trace,messaging=
 #[derive(Default)]
 struct Watch {
     secrets: BTreeSet<(&'static str, String)>,
+    /// What stands in events, as it is, and nowhere else.
+    in_events: Vec<String>,
     /// What was answered to calls that were refused, and what browsers were shown.
     answers: String,
 }
@@ -63,6 +65,7 @@ impl Watch {
 async fn check(database: Database, bus: Bus, format: &str) -> (Watch, Installation) {
     let mut installation = Installation::new(database, bus).await;
     installation.configure(&CAFE24).await;
+    installation.configure(&MULTIVENDE).await;
     installation.settings = installation
         .settings
         .with_variable("RUST_LOG", TALKATIVE)
@@ -70,7 +73,7 @@ async fn check(database: Database, bus: Bus, format: &str) -> (Watch, Installati
         .with("webhooks.retry_schedule_seconds", "1");
     let mut watch = Watch::default();
     watch.keep("the master key", MASTER_KEY);
-    for case in [SHOPLINE, GENSTORE, CAFE24] {
+    for case in [SHOPLINE, GENSTORE, CAFE24, MULTIVENDE] {
         watch.keep("a platform app's secret", case.secret);
     }
     for (what, url) in [
@@ -98,6 +101,11 @@ async fn check(database: Database, bus: Bus, format: &str) -> (Watch, Installati
     let log = format!("{}\n{}", finished.stdout, finished.stderr);
     watch.search("the log", &log);
     watch.search("an answer", &watch.answers);
+    assert!(!watch.in_events.is_empty());
+    for link in &watch.in_events {
+        assert!(!log.contains(link.as_str()), "the log has a ready link");
+        assert!(!watch.answers.contains(link.as_str()), "an answer has one");
+    }
 
     // It is the log of all this, in all detail, and they are the answers to it.
     assert!(stores.iter().any(|store| log.contains(store)));
@@ -145,7 +153,13 @@ fn check_files(watch: &Watch, database_url: &str) {
     assert!(!has(&pages, &BASE64_STANDARD.decode(MASTER_KEY).unwrap()));
     // These are kept, as their hashes.
     for (what, secret) in &watch.secrets {
-        if matches!(*what, "a state" | "an access token") {
+        let hashed = [
+            "a state",
+            "an access token",
+            "a hosted link",
+            "a click's cookie",
+        ];
+        if hashed.contains(what) {
             assert!(
                 has(&pages, &Sha256::digest(secret)),
                 "the database lacks the hash of {what}"

@@ -185,6 +185,20 @@ async fn platforms_are_listed(app: &TestApp) {
             "lifetimes": {"access_seconds": null},
         },
         {
+            "code": "MULTIVENDE",
+            "name": "Multivende",
+            "auth_types": ["URL"],
+            "seller_id": {
+                "required": false,
+                "pattern": "^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+                "example": "0b7e6a52-6f0d-4c36-9a4e-3d1f5b8c2e70",
+            },
+            "key_shape": null,
+            "store_url": {"pattern": null, "example": "https://shop.example.com"},
+            "scopes": ["read:checkouts"],
+            "lifetimes": {"access_seconds": 21600},
+        },
+        {
             "code": "SHOPIFY",
             "name": "Shopify",
             "auth_types": ["KEY"],

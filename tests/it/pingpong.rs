@@ -1,6 +1,8 @@
 //! PingPong's own path, with its document's request, answer and error rows
 //! (<https://open.pingpongx.com/docs/developer/api/store/store_auth/>).
 
+mod rows;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -163,6 +165,7 @@ async fn all_five_calls_answer_under_both_prefixes(app: &TestApp) {
     let store = Store {
         client_id,
         store_id,
+        seller_id: None,
     };
     let path = |verb: &str| format!("/v1/mid-open-api/merchant/store/{verb}");
 

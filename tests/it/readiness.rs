@@ -204,6 +204,8 @@ async fn a_worker_answers_machines_alone() {
         "deadline",
         "refresh",
         "expiry",
+        "scopes",
+        "revocation",
         "delivery",
         "retention",
     ] {

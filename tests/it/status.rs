@@ -172,6 +172,8 @@ async fn a_proof_that_was_superseded_commits_nothing(app: &TestApp) {
         scopes: Vec::new(),
         institution: None,
         host: Some(format!("http://{}/shopify/{{shop}}", gate.address)),
+        event_key: None,
+        operator_scopes: None,
     };
     app.process
         .broker

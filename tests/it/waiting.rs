@@ -107,6 +107,7 @@ async fn a_commit_of_another_process_ends_the_wait(app: &TestApp) {
         platform: SHOPLINE.platform,
         app: None,
         raw_query,
+        cookies: &[],
     };
     other.broker.complete_callback(callback).await.unwrap();
     let answer = timeout(PATIENCE, waiting)

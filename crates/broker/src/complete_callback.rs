@@ -13,12 +13,14 @@ use platforms::{
     Proof, adapter,
 };
 use secrecy::{ExposeSecret, SecretString};
-use storage::{News, StorageError, Tx, authorizations, stores};
+use storage::platform_apps::PlatformApp;
+use storage::{News, StorageError, Tx, authorizations, hosted_links, stores};
 use tokio::time::Instant;
 
 use crate::Broker;
 use crate::crash_point::CrashPoint;
 use crate::finish_authorization::{Attempt, Ending, Fence};
+use crate::hosted_link::Binding;
 use crate::internal::{Internal, chain};
 use crate::key_proof::judge;
 use crate::query_store::LOOK_AGAIN;
@@ -29,7 +31,7 @@ use crate::secret_text::sha256;
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a claim holds without being extended. After a crash it is told as INTERRUPTED when this is
 /// over, so it is short; the exchange extends it well before.
-const CLAIM_LIFE: Duration = Duration::from_secs(6);
+pub(crate) const CLAIM_LIFE: Duration = Duration::from_secs(6);
 const EXTEND_EVERY: Duration = Duration::from_secs(1);
 /// How long an extension may take before another one is tried.
 const EXTEND_WITHIN: Duration = Duration::from_secs(1);
@@ -41,8 +43,8 @@ const SAVE_AGAIN: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
-/// How long a repeated callback waits for the outcome of the first.
-const REPEAT_WAIT: Duration = Duration::from_secs(12);
+/// How long whoever comes second waits for the outcome of the first.
+pub(crate) const REPEAT_WAIT: Duration = Duration::from_secs(12);
 
 /// What the platform's redirect brought.
 #[derive(Clone, Copy)]
@@ -52,6 +54,8 @@ pub struct Callback<'a> {
     pub app: Option<PlatformAppId>,
     /// The query as it was received, byte for byte.
     pub raw_query: &'a str,
+    /// The values of the cookies that clicks on hosted links left in this browser.
+    pub cookies: &'a [SecretString],
 }
 
 /// What became of the attempt, for the seller's eyes.
@@ -64,6 +68,8 @@ pub struct Outcome {
     /// PROCESSING only where the first of two equal callbacks is still waiting for the platform.
     pub auth_status: AuthStatus,
     pub fail_reason: Option<FailReason>,
+    /// Why an attempt beside a working grant failed. The status is the grant's, and this is for the page alone.
+    pub failed_beside: Option<FailReason>,
 }
 
 /// An outcome, and where the browser goes with it.
@@ -80,6 +86,9 @@ pub enum CallbackRefused {
     /// Unknown, forged, too old, superseded: whoever sent it learns nothing about which.
     #[error("unknown link")]
     Unknown,
+    /// It has no state, and its browser clicked on several links that still wait.
+    #[error("several links wait")]
+    SeveralWait,
     #[error(transparent)]
     Internal(#[from] Internal),
 }
@@ -91,12 +100,13 @@ impl From<StorageError> for CallbackRefused {
 }
 
 /// A callback that its platform signed, and the attempt that it answers.
-struct Verified {
-    flow: &'static dyn CodeFlow,
-    app: App,
-    redirect_uri: String,
-    callback: PlatformCallback,
-    authorization: Authorization,
+pub(crate) struct Verified {
+    pub(crate) flow: &'static dyn CodeFlow,
+    pub(crate) app: App,
+    pub(crate) redirect_uri: String,
+    pub(crate) callback: PlatformCallback,
+    pub(crate) authorization: Authorization,
+    pub(crate) binding: Binding,
 }
 
 impl Verified {
@@ -127,6 +137,11 @@ impl Broker {
         let now = self.now();
         match verified.authorization.state {
             AuthorizationState::Superseded => return Err(CallbackRefused::Unknown),
+            AuthorizationState::Pending | AuthorizationState::Exchanging { .. }
+                if verified.binding == Binding::Unbound =>
+            {
+                return Err(CallbackRefused::Unknown);
+            }
             AuthorizationState::Exchanging { .. }
             | AuthorizationState::Succeeded
             | AuthorizationState::Failed { .. } => {}
@@ -154,10 +169,10 @@ impl Broker {
         let read = flow
             .read_callback(callback.raw_query, &app)
             .map_err(|_| CallbackRefused::Unknown)?;
-        let state_hash = sha256(read.state.expose_secret());
-        let authorization = authorizations::find_by_state(self.storage(), state_hash)
+        let (authorization, binding) = self
+            .find_answered(&found, &read, callback.cookies)
             .await?
-            .filter(|known| known.platform == callback.platform && known.app == Some(found.id))
+            .filter(|(known, _)| known.platform == callback.platform && known.app == Some(found.id))
             .ok_or(CallbackRefused::Unknown)?;
         Ok(Verified {
             flow,
@@ -165,13 +180,41 @@ impl Broker {
             redirect_uri: self.callback_url(&found),
             callback: read,
             authorization,
+            binding,
         })
+    }
+
+    /// The attempt whose link, or a click on whose link, led to the platform. A state that was not handed
+    /// through leaves the cookies of the browser; both must agree where there are both.
+    async fn find_answered(
+        &self,
+        app: &PlatformApp,
+        read: &PlatformCallback,
+        cookies: &[SecretString],
+    ) -> Result<Option<(Authorization, Binding)>, CallbackRefused> {
+        let hash = |secret: &SecretString| sha256(secret.expose_secret());
+        let cookie_hashes: Vec<_> = cookies.iter().map(hash).collect();
+        let Some(state) = &read.state else {
+            let code_hash = match &read.answer {
+                CallbackAnswer::Code(code) => Some(hash(code)),
+                CallbackAnswer::Failed(_) => None,
+            };
+            return self
+                .find_by_cookies(app, &cookie_hashes, code_hash)
+                .await
+                .map(Some);
+        };
+        let state_hash = hash(state);
+        match authorizations::find_by_state(self.storage(), state_hash).await? {
+            Some(direct) => Ok(Some((direct, Binding::Bound))),
+            None => self.find_by_click(state_hash, &cookie_hashes).await,
+        }
     }
 
     /// The first callback of an attempt. How old it is counts only now: the seller may reload the page
     /// tomorrow and still see the outcome.
     async fn answer(&self, verified: Verified, now: DateTime<Utc>) -> Result<(), CallbackRefused> {
-        let freshness = adapter(verified.authorization.platform).facts().freshness;
+        let freshness = self.options().freshness_of(verified.authorization.platform);
         if let Some(signed) = verified.callback.signed
             && (now - signed.at).abs() > chrono_duration(freshness)
         {
@@ -198,7 +241,13 @@ impl Broker {
         let claimed = self
             .storage()
             .write(async |tx: &Tx| {
-                authorizations::claim(tx, attempt.id, lease, now + CLAIM_LIFE).await
+                let claimed =
+                    authorizations::claim(tx, attempt.id, lease, now + CLAIM_LIFE).await?;
+                if claimed {
+                    let code_hash = sha256(code.expose_secret());
+                    hosted_links::keep_code(tx, attempt.institution, attempt.id, code_hash).await?;
+                }
+                Ok::<_, StorageError>(claimed)
             })
             .await?;
         if !claimed {
@@ -212,7 +261,8 @@ impl Broker {
         Ok(())
     }
 
-    async fn exchange_and_finish(
+    /// Spends the code, and ends the attempt with what it bought.
+    pub(crate) async fn exchange_and_finish(
         &self,
         verified: Verified,
         code: SecretString,
@@ -236,7 +286,7 @@ impl Broker {
 
     /// The code is spent: a database that fails for a moment must not cost the seller what it brought. A
     /// commit that was reported as failed and did happen is found by the fence, and not made twice.
-    async fn finish_spent(
+    pub(crate) async fn finish_spent(
         &self,
         attempt: Attempt,
         lease: LeaseId,
@@ -275,7 +325,7 @@ impl Broker {
     }
 
     /// Extends the claim for as long as it is polled. An extension that fails is tried again.
-    async fn hold(&self, id: AuthorizationId, lease: LeaseId) -> Infallible {
+    pub(crate) async fn hold(&self, id: AuthorizationId, lease: LeaseId) -> Infallible {
         loop {
             pause(EXTEND_EVERY).await;
             let until = self.now() + CLAIM_LIFE;
@@ -301,12 +351,10 @@ impl Broker {
         verified: &Verified,
         code: &SecretString,
     ) -> Result<Proof, PlatformFailure> {
-        // A link without a shop is never made for a platform whose callbacks name none.
-        let shop = verified.shop().ok_or(PlatformFailure::Rejected)?;
         let give_up = Instant::now() + EXCHANGE_LIMIT;
         let request = |timeout| ExchangeRequest {
             app: &verified.app,
-            shop,
+            shop: verified.shop(),
             redirect_uri: &verified.redirect_uri,
             callback: &verified.callback,
             code,
@@ -327,7 +375,7 @@ impl Broker {
     }
 
     /// How the attempt ended, as it is committed; waits for whoever is still exchanging.
-    async fn show(&self, attempt: Attempt) -> Result<Shown, CallbackRefused> {
+    pub(crate) async fn show(&self, attempt: Attempt) -> Result<Shown, CallbackRefused> {
         let give_up = Instant::now() + REPEAT_WAIT;
         let mut commits = self.storage().commits(News::Outcomes);
         loop {
@@ -352,7 +400,10 @@ impl Broker {
         }
     }
 
-    async fn shown(&self, authorization: Authorization) -> Result<Shown, CallbackRefused> {
+    pub(crate) async fn shown(
+        &self,
+        authorization: Authorization,
+    ) -> Result<Shown, CallbackRefused> {
         let store = stores::find(
             self.storage(),
             authorization.institution,
@@ -360,12 +411,17 @@ impl Broker {
         )
         .await?;
         let store = store.ok_or(CallbackRefused::Unknown)?;
-        let (auth_status, fail_reason) = match authorization.state {
-            AuthorizationState::Succeeded => (AuthStatus::Success, None),
-            AuthorizationState::Failed { reason } => (AuthStatus::Failed, Some(reason)),
+        // What works beside an attempt that failed is what every channel tells.
+        let is_beside = authorization.beside.is_some();
+        let (auth_status, fail_reason, failed_beside) = match authorization.state {
+            AuthorizationState::Succeeded => (AuthStatus::Success, None, None),
+            AuthorizationState::Failed { reason } if is_beside => {
+                (AuthStatus::Success, None, Some(reason))
+            }
+            AuthorizationState::Failed { reason } => (AuthStatus::Failed, Some(reason), None),
             AuthorizationState::Pending
             | AuthorizationState::Exchanging { .. }
-            | AuthorizationState::Superseded => (AuthStatus::Processing, None),
+            | AuthorizationState::Superseded => (AuthStatus::Processing, None, None),
         };
         let outcome = Outcome {
             platform_name: adapter(authorization.platform).facts().name,
@@ -374,6 +430,7 @@ impl Broker {
             seller_id: authorization.seller_id,
             auth_status,
             fail_reason,
+            failed_beside,
         };
         let redirect_to = match authorization.redirect_url {
             Some(url) if auth_status != AuthStatus::Processing => {

@@ -21,6 +21,8 @@ pub enum CrashPoint {
     Refreshed,
     /// The renewal is saved.
     RefreshSaved,
+    /// The platform has given a credential up; nothing is saved.
+    Revoked,
 }
 
 #[cfg(feature = "crash-points")]
@@ -36,6 +38,7 @@ impl std::str::FromStr for CrashPoint {
             "delivered" => Self::Delivered,
             "refreshed" => Self::Refreshed,
             "refresh_saved" => Self::RefreshSaved,
+            "revoked" => Self::Revoked,
             _ => return Err(()),
         })
     }

@@ -24,6 +24,9 @@ struct StoreChanged {
     #[serde(flatten)]
     snapshot: Snapshot,
     fail: Option<Fail>,
+    /// Only the event has it: the page behind it is found by its hash alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reauthorize_url: Option<String>,
     /// Milliseconds since 1970, as PingPong has it.
     finished: i64,
 }
@@ -58,6 +61,19 @@ impl Broker {
         event_type: EventType,
         store: &Store,
     ) -> Result<EventId, Internal> {
+        self.tell_store_with(tx, institution, event_type, store, None)
+            .await
+    }
+
+    /// Like [`Broker::tell_store`], with a link by which the seller can authorize the shop again.
+    pub(crate) async fn tell_store_with(
+        &self,
+        tx: &Tx,
+        institution: &Institution,
+        event_type: EventType,
+        store: &Store,
+        reauthorize_url: Option<String>,
+    ) -> Result<EventId, Internal> {
         let now = self.now();
         let fail = store.fail_reason().map(|reason| Fail {
             reason,
@@ -71,6 +87,7 @@ impl Broker {
             data: StoreChanged {
                 snapshot: Snapshot::of(store),
                 fail,
+                reauthorize_url,
                 finished: now.timestamp_millis(),
             },
         };

@@ -11,11 +11,21 @@ use crate::workers::Progress;
 
 const BATCH: u64 = 100;
 
+/// What came of a grant that is past its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expired {
+    Told(EventId),
+    /// There is nothing to end any more, or its end is somebody else's to find.
+    Untold,
+    /// The attempt beside it is about to replace it, or to fail; it is looked at again then.
+    NotYet,
+}
+
 impl Broker {
     /// Tells of ends ahead that no renewal prevents, and ends grants past theirs: the store is FAILED with
     /// `AUTH_EXPIRED`, its claims are free, and the institution is told.
     pub async fn expiry_step(&self) -> Result<Progress, Internal> {
-        let (storage, now) = (self.storage(), self.now());
+        let (storage, now, mut progress) = (self.storage(), self.now(), Progress::Idle);
         let ending = grants::list_ending_for_worker(storage, now, BATCH).await?;
         let mut expired = grants::list_expired_for_worker(storage, now, BATCH).await?;
         expired.extend(grants::list_unrenewable_for_worker(storage, now, BATCH).await?);
@@ -23,6 +33,7 @@ impl Broker {
             return Ok(Progress::Idle);
         }
         for grant in ending {
+            progress = Progress::Worked;
             let told = storage
                 .write(async |tx: &Tx| self.tell_end_ahead(tx, grant).await)
                 .await?;
@@ -31,14 +42,17 @@ impl Broker {
             }
         }
         for grant in expired {
-            let told = storage
+            let expired = storage
                 .write(async |tx: &Tx| self.expire(tx, grant).await)
                 .await?;
-            if let Some(event) = told {
+            if expired != Expired::NotYet {
+                progress = Progress::Worked;
+            }
+            if let Expired::Told(event) = expired {
                 tracing::info!(store.id = %grant.store, event.id = %event, "a grant expired");
             }
         }
-        Ok(Progress::Worked)
+        Ok(progress)
     }
 
     /// The event that tells it, unless it was told already or the end has moved.
@@ -58,53 +72,63 @@ impl Broker {
         let Ok(store) = store.expire_soon(ending.grant, ending.ends_at) else {
             return Ok(None);
         };
+        let (store, link) = self.offer_reauthorization(tx, store, ending.grant).await?;
         stores::update(tx, &store).await?;
+        let event_type = EventType::StoreAuthExpiring;
         let event = self
-            .tell_store(tx, &institution, EventType::StoreAuthExpiring, &store)
+            .tell_store_with(tx, &institution, event_type, &store, link)
             .await?;
         Ok(Some(event))
     }
 
-    /// The event that tells it, unless there is nothing to end any more.
-    async fn expire(&self, tx: &Tx, expired: EndingGrant) -> Result<Option<EventId>, Internal> {
+    async fn expire(&self, tx: &Tx, expired: EndingGrant) -> Result<Expired, Internal> {
         let store = stores::find_locked(tx, expired.institution, expired.store).await?;
         let institution = institutions::find(tx, expired.institution).await?;
         let (Some(store), Some(institution)) = (store, institution) else {
-            return Ok(None);
+            return Ok(Expired::Untold);
         };
         let now = self.now();
         if !grants::is_past_its_end(tx, expired.grant, now).await? {
-            return Ok(None);
+            return Ok(Expired::Untold);
+        }
+        if self.is_exchanging_beside(tx, &store).await? {
+            return Ok(Expired::NotYet);
         }
         let strategy = adapter(expired.platform).refresh().map(Refresh::strategy);
         if strategy == Some(RefreshStrategy::AppSigned) {
             refreshes::begin_for_worker(tx, expired.grant, now).await?;
-            return Ok(None);
+            return Ok(Expired::Untold);
         }
         // Somebody unbound the store, or ended the grant, before we got the lock.
         let reason = FailReason::AuthExpired;
-        let Ok(store) = store.lose_grant(expired.grant, reason) else {
-            return Ok(None);
-        };
-        let event = self
-            .end_grant(tx, &institution, &store, expired.grant, reason)
+        let told = self
+            .end_grant(tx, &institution, store, expired.grant, reason)
             .await?;
-        Ok(Some(event))
+        Ok(told.map_or(Expired::Untold, Expired::Told))
     }
 
-    /// Writes the end of a grant that `store` has just lost, and the event that tells it.
+    /// Ends the grant of a store, with the attempt that may run beside it, and tells. `None`, and nothing is
+    /// changed, if the store holds another grant by now, or none.
     pub(crate) async fn end_grant(
         &self,
         tx: &Tx,
         institution: &Institution,
-        store: &Store,
+        store: Store,
         ended: GrantId,
         reason: FailReason,
-    ) -> Result<EventId, Internal> {
+    ) -> Result<Option<EventId>, Internal> {
+        let Ok(lost) = store.clone().lose_grant(ended, reason) else {
+            return Ok(None);
+        };
+        if let Some(attempt) = store.current_attempt() {
+            self.supersede(tx, &store, attempt).await?;
+        }
         grants::end(tx, ended, self.now()).await?;
-        claims::free(tx, store.id).await?;
-        stores::update(tx, store).await?;
-        self.tell_store(tx, institution, reason.event_type(), store)
-            .await
+        claims::free(tx, lost.id).await?;
+        stores::update(tx, &lost).await?;
+        let event = self
+            .tell_store(tx, institution, reason.event_type(), &lost)
+            .await?;
+        Ok(Some(event))
     }
 }

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Authorization, AuthorizationState, Authorized, FailReason, Grant, GrantId, Health, Institution,
-    InstitutionId, LeaseId, Platform, Store, StoreId,
+    Authorization, AuthorizationState, Authorized, FailReason, Grant, GrantId, Institution,
+    InstitutionId, LeaseId, Platform, Renewal, ScopeCoverage, Store, StoreId, StoreState,
 };
 use domain::{AuthorizationId, EventId, EventType};
 use platforms::{Proof, Refresh, RefreshStrategy, adapter};
@@ -12,11 +12,14 @@ use secrecy::SecretString;
 use storage::claims::Claimant;
 use storage::grants::GrantSecrets;
 use storage::sealing::{Fingerprint, Place};
-use storage::{Tx, authorizations, claims, grants, institutions, stores};
+use storage::{
+    Tx, authorizations, claims, grants, hosted_links, institutions, scope_readings, stores,
+};
 
 use crate::Broker;
 use crate::crash_point::CrashPoint;
 use crate::internal::Internal;
+use crate::revocation::GivenUp;
 use crate::upkeep::Life;
 
 /// Which attempt ends.
@@ -59,6 +62,8 @@ pub(crate) struct NewGrant {
 pub(crate) enum Fence {
     /// Nobody has claimed it.
     Unclaimed,
+    /// Nobody has claimed it, and the hosted link with this token still leads to it.
+    Linked([u8; 32]),
     /// It is claimed by us.
     HeldBy(LeaseId),
     /// Whoever claimed it has stopped holding on to it.
@@ -68,7 +73,7 @@ pub(crate) enum Fence {
 impl Fence {
     fn lets_through(self, state: &AuthorizationState) -> bool {
         match (self, state) {
-            (Self::Unclaimed, AuthorizationState::Pending) => true,
+            (Self::Unclaimed | Self::Linked(_), AuthorizationState::Pending) => true,
             (Self::HeldBy(ours), AuthorizationState::Exchanging { lease, .. }) => ours == *lease,
             (Self::LapsedBefore(now), AuthorizationState::Exchanging { lease_until, .. }) => {
                 *lease_until <= now
@@ -83,7 +88,9 @@ impl Fence {
 pub(crate) enum Finished {
     /// Committed, with its event.
     Told,
-    /// Somebody else ended it, or another attempt took its place: nothing was changed.
+    /// Committed; a grant that works as before is no news.
+    Untold,
+    /// Somebody else ended it, or another attempt took its place: the store was not changed.
     Overtaken,
 }
 
@@ -104,13 +111,24 @@ impl Broker {
                 let authorization =
                     authorizations::find_locked(tx, attempt.institution, attempt.id).await?;
                 let institution = institutions::find(tx, attempt.institution).await?;
-                let (Some(store), Some(authorization), Some(institution)) =
-                    (store, authorization, institution)
-                else {
+                let Some(authorization) = authorization else {
                     return Ok(None);
                 };
-                let is_current = store.current_attempt() == Some(attempt.id);
-                if !is_current || !fence.lets_through(&authorization.state) {
+                let is_current = |store: &Store| store.current_attempt() == Some(attempt.id);
+                let (Some(store), Some(institution)) = (store.filter(is_current), institution)
+                else {
+                    let left = self.end_left_behind(tx, authorization, fence).await?;
+                    self.give_up_orphan(tx, &left, &ending).await?;
+                    return Ok(None);
+                };
+                let is_linked = match fence {
+                    Fence::Linked(token_hash) => hosted_links::find_by_token(tx, token_hash)
+                        .await?
+                        .is_some_and(|linked| linked.id == attempt.id),
+                    Fence::Unclaimed | Fence::HeldBy(_) | Fence::LapsedBefore(_) => true,
+                };
+                if !is_linked || !fence.lets_through(&authorization.state) {
+                    self.give_up_orphan(tx, &authorization, &ending).await?;
                     return Ok(None);
                 }
                 let ended = self
@@ -123,6 +141,13 @@ impl Broker {
             return Ok(Finished::Overtaken);
         };
         self.reach(CrashPoint::Committed);
+        let Some(event) = event else {
+            tracing::info!(
+                store.id = %store.id, platform = %store.platform,
+                "an authorization beside a working grant failed, and the grant goes on"
+            );
+            return Ok(Finished::Untold);
+        };
         self.measures().flow_ended(&store);
         tracing::info!(
             store.id = %store.id, event.id = %event, platform = %store.platform, status = store.status().code(),
@@ -131,7 +156,24 @@ impl Broker {
         Ok(Finished::Told)
     }
 
-    /// The store as it is written, and the event that tells it.
+    /// Ends an attempt that is open although its store holds it no more, and which nobody would ever end: the
+    /// version before does not know of the attempt beside a grant when it ends that grant.
+    async fn end_left_behind(
+        &self,
+        tx: &Tx,
+        left: Authorization,
+        fence: Fence,
+    ) -> Result<Authorization, Internal> {
+        if !fence.lets_through(&left.state) {
+            return Ok(left);
+        }
+        let before = left.state.clone();
+        let ended = left.supersede().map_err(Internal::new)?;
+        authorizations::finish(tx, &before, &ended, self.now()).await?;
+        Ok(ended)
+    }
+
+    /// The store as it is written, and the event that tells it, if one does.
     async fn commit_ending(
         &self,
         tx: &Tx,
@@ -139,20 +181,25 @@ impl Broker {
         store: Store,
         authorization: Authorization,
         ending: Ending,
-    ) -> Result<(Store, EventId), Internal> {
-        let before = authorization.state.clone();
+    ) -> Result<(Store, Option<EventId>), Internal> {
+        let (before, sequence) = (authorization.state.clone(), store.sequence);
         let ending = match ending {
-            Ending::Proven { grant, fingerprint }
-                if !self
-                    .take_claims(tx, &store, &grant, fingerprint.as_ref())
-                    .await? =>
-            {
-                Ending::Failed(FailReason::SellerAlreadyAuthorized)
+            Ending::Proven { grant, fingerprint } => {
+                let print = fingerprint.as_ref();
+                match self.take_claims(tx, &store, &grant, print).await? {
+                    Some(reason) => Ending::Failed(reason),
+                    None => Ending::Proven { grant, fingerprint },
+                }
             }
-            ending @ (Ending::Proven { .. } | Ending::Failed(_)) => ending,
+            ending @ Ending::Failed(_) => ending,
         };
         let (store, authorization, event_type) = match ending {
             Ending::Failed(reason) => {
+                if let StoreState::Success(kept) = &store.state {
+                    // The seller may have changed what the grant is for, and refused the rest.
+                    let grant = kept.grant;
+                    scope_readings::hasten(tx, store.institution, grant, self.now()).await?;
+                }
                 let store = store
                     .fail(authorization.id, reason)
                     .map_err(Internal::new)?;
@@ -160,6 +207,12 @@ impl Broker {
                 (store, authorization, reason.event_type())
             }
             Ending::Proven { grant, .. } => {
+                if let StoreState::Success(replaced) = &store.state {
+                    let given_up = replaced.grant;
+                    self.give_up_grant(tx, &store, given_up, GivenUp::Replaced)
+                        .await?;
+                    grants::end(tx, given_up, self.now()).await?;
+                }
                 let store = self.insert_grant(tx, store, &authorization, *grant).await?;
                 let seller_id = store.seller_id.clone();
                 let authorization = authorization.succeed(seller_id).map_err(Internal::new)?;
@@ -168,8 +221,11 @@ impl Broker {
         };
         stores::update(tx, &store).await?;
         authorizations::finish(tx, &before, &authorization, self.now()).await?;
+        if store.sequence == sequence {
+            return Ok((store, None));
+        }
         let event = self.tell_store(tx, institution, event_type, &store).await?;
-        Ok((store, event))
+        Ok((store, Some(event)))
     }
 
     pub(crate) fn claimant(&self, store: &Store) -> Claimant {
@@ -181,15 +237,27 @@ impl Broker {
         }
     }
 
-    /// Takes the shop, and for KEY the credential. Both or none.
+    /// Takes the shop, and for KEY the credential. Both or none, and then the reason. A store whose grant is
+    /// replaced has its shop already, and no other can take the place of it.
     async fn take_claims(
         &self,
         tx: &Tx,
         store: &Store,
         grant: &NewGrant,
         fingerprint: Option<&Fingerprint>,
-    ) -> Result<bool, Internal> {
+    ) -> Result<Option<FailReason>, Internal> {
         let claimant = self.claimant(store);
+        if let StoreState::Success(replaced) = &store.state {
+            if replaced.shop != grant.proof.shop.identity {
+                return Ok(Some(FailReason::SellerMismatch));
+            }
+            let Some(print) = fingerprint else {
+                claims::free_credentials(tx, store.id).await?;
+                return Ok(None);
+            };
+            let is_taken = claims::replace_credential(tx, claimant, print).await?;
+            return Ok((!is_taken).then_some(FailReason::SellerAlreadyAuthorized));
+        }
         // The same order everywhere, so that two stores never wait for each other's claims.
         let has_shop = claims::take_shop(tx, claimant, &grant.proof.shop).await?;
         let has_credential = match fingerprint {
@@ -201,7 +269,8 @@ impl Broker {
         if has_shop && !has_credential {
             claims::free(tx, store.id).await?;
         }
-        Ok(has_shop && has_credential)
+        let has_both = has_shop && has_credential;
+        Ok((!has_both).then_some(FailReason::SellerAlreadyAuthorized))
     }
 
     async fn insert_grant(
@@ -223,8 +292,10 @@ impl Broker {
             shop: proof.shop,
             origin: proof.origin,
             scopes,
+            scopes_told: proof.scopes.told().map(str::to_owned),
             expires_at: proof.expires_at,
             upkeep: life.upkeep(now),
+            scopes_due_at: now + self.options().scopes_interval,
             created_at: now,
         };
         let seal = |place, text: &SecretString| self.keyring().seal(place, text, self.seal_nonce());
@@ -240,9 +311,11 @@ impl Broker {
             grant: grant.id,
             shop: grant.shop.identity,
             scopes: grant.scopes,
+            coverage: ScopeCoverage::Complete,
             authorized_at: now,
             expires_at: grant.expires_at,
-            health: Health::Healthy,
+            renewal: Renewal::Good,
+            reauthorization: None,
             // A refresh token moves its own end, so that there is none to tell as long as it does.
             reauthorize_by: match life.strategy {
                 Some(_) => None,
@@ -251,7 +324,7 @@ impl Broker {
         };
         let label = grant.shop.label.as_ref().map(domain::ShopLabel::as_str);
         store
-            .succeed(authorization.id, authorized, label)
+            .succeed(authorization.id, authorization.auth_type, authorized, label)
             .map_err(Internal::new)
     }
 }

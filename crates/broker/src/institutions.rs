@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::institution::BusAccess;
-use domain::{AppId, Institution, InstitutionId, InstitutionKeyId};
+use domain::institution::{BusAccess, CredentialAccess};
+use domain::{AppId, Institution, InstitutionId, InstitutionKeyId, Links};
 use secrecy::SecretString;
 use storage::institutions::{InstitutionChange, InstitutionKey};
 use storage::sealing::Place;
@@ -19,6 +19,8 @@ pub struct CreateInstitution {
     /// Where sellers' browsers may be sent: `https://pay.example`.
     pub redirect_origins: Vec<String>,
     pub bus_access: BusAccess,
+    pub credential_access: CredentialAccess,
+    pub links: Links,
 }
 
 /// What is to be different; what is absent stays.
@@ -28,6 +30,8 @@ pub struct ChangeInstitution {
     /// All of them from now on.
     pub redirect_origins: Option<Vec<String>>,
     pub bus_access: Option<BusAccess>,
+    pub credential_access: Option<CredentialAccess>,
+    pub links: Option<Links>,
 }
 
 /// A new institution, with the secret that is shown once.
@@ -64,6 +68,8 @@ impl Broker {
             name: read_name(&command.name)?,
             redirect_origins: read_origins(&command.redirect_origins)?,
             bus_access: command.bus_access,
+            credential_access: command.credential_access,
+            links: command.links,
             created_at: self.now(),
         };
         let (key, app_secret) = self.new_key();
@@ -98,6 +104,8 @@ impl Broker {
                 .map(read_origins)
                 .transpose()?,
             bus_access: command.bus_access,
+            credential_access: command.credential_access,
+            links: command.links,
         };
         let institution = self.find_institution(app_id).await?;
         self.storage()

@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
-use domain::{Authorization, Platform, PlatformAppId, Store};
-use domain::{AuthorizationId, AuthorizationState, Client, Institution, LaunchId};
-use platforms::{AuthorizeRequest, LaunchedShop, adapter};
+use domain::{Authorization, OperatorPermissions, Platform, PlatformAppId, Store};
+use domain::{AuthorizationId, AuthorizationState, Client, Institution, LaunchId, LeaseId};
+use platforms::{LaunchOperator, LaunchedShop, adapter};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use storage::launches::{self, Confirmation, NewLaunch, Offer};
+use storage::launches::{self, Confirmation, LaunchedBy, NewLaunch, Offer};
 use storage::platform_apps::PlatformApp;
-use storage::{StorageError, Tx, authorizations, clients, institutions, stores};
-use url::Url;
+use storage::pushed_codes::{self, PushedCode};
+use storage::{StorageError, Tx, authorizations, clients, hosted_links, institutions, stores};
 
 use crate::Broker;
+use crate::complete_callback::{CLAIM_LIFE, CallbackRefused, Shown};
+use crate::finish_authorization::Attempt;
 use crate::internal::Internal;
 use crate::secret_text::sha256;
 
@@ -39,10 +41,20 @@ pub enum Opened {
     /// Exactly one store waits for the shop.
     Offered(Box<LaunchOffer>),
     /// None does, or several do; whoever opened the app learns nothing about which.
-    NothingWaits {
-        platform_name: &'static str,
-        shop: String,
-    },
+    NothingWaits(LaunchVisitor),
+    /// Whoever opened the app may not decide for the shop, whatever waits for it.
+    NotTheirs(LaunchVisitor),
+}
+
+/// Who opened the app where, for the page alone.
+#[derive(Debug)]
+pub struct LaunchVisitor {
+    pub platform_name: &'static str,
+    pub shop: String,
+    /// The language's tag (BCP 47) or, on some platforms, a list of them.
+    pub language: Option<String>,
+    /// Who it is, where the platform says so.
+    pub operator: Option<LaunchOperator>,
 }
 
 /// What the seller is asked to confirm, and what the browser must bring back for it.
@@ -54,14 +66,11 @@ pub struct LaunchOffer {
     /// For the page's form.
     pub token: SecretString,
     pub open_for: Duration,
-    pub platform_name: &'static str,
+    pub visitor: LaunchVisitor,
     pub institution: String,
     /// The institution's seller, by name or by the id that the institution gave.
     pub client: String,
     pub store: String,
-    pub shop: String,
-    /// The origin at which the seller goes on after confirming.
-    pub continues_at: String,
 }
 
 /// What the browser brought back.
@@ -71,6 +80,23 @@ pub struct ConfirmLaunch {
     pub launch: LaunchId,
     pub cookie: SecretString,
     pub token: SecretString,
+}
+
+/// Where a confirmed launch leads.
+#[derive(Debug)]
+pub enum Continued {
+    /// To the platform's page, as a link to follow at once.
+    AtPlatform(SecretString),
+    /// The platform had pushed a code for the shop, and this came of it.
+    Ended(Shown),
+}
+
+/// What a confirmation decided.
+struct Confirmed {
+    app: PlatformApp,
+    authorization: Authorization,
+    /// The code that the platform pushed, with the claim of whoever spends it.
+    pushed: Option<(PushedCode, LeaseId)>,
 }
 
 /// A launch, or its confirmation, that changes nothing.
@@ -112,15 +138,21 @@ impl Broker {
             .read_launch(visit.raw_query, &self.open_app(&app)?)
             .map_err(|_| LaunchRefused::Unknown)?;
         let facts = adapter(visit.platform).facts();
-        if (self.now() - launched.signed_at).abs().to_std().ok() > Some(facts.freshness) {
+        let age = (self.now() - launched.signed_at).abs();
+        if age.to_std().ok() > Some(self.options().freshness_of(visit.platform)) {
             return Err(LaunchRefused::Unknown);
         }
         let (cookie, token) = (self.random_token(), self.random_token());
         let id = LaunchId::new(self.next_id());
+        let may_authorize = may_authorize(&launched);
         let waiting = self
             .storage()
             .write(async |tx: &Tx| {
-                let waiting = self.find_waiting(tx, &app, &launched).await?;
+                let waiting = if may_authorize {
+                    self.find_waiting(tx, &app, &launched).await?
+                } else {
+                    None
+                };
                 let offer = waiting.as_ref().map(|waiting| Offer {
                     institution: waiting.institution.id,
                     authorization: waiting.authorization.id,
@@ -134,44 +166,43 @@ impl Broker {
             })
             .await?
             .ok_or(LaunchRefused::Unknown)?;
-        let shop = launched.shop.to_string();
+        let visitor = LaunchVisitor {
+            platform_name: facts.name,
+            shop: launched.shop.to_string(),
+            language: launched.language,
+            operator: launched.operator,
+        };
         tracing::info!(
             launch.id = %id, platform = %visit.platform, is_offered = waiting.is_some(), "an app was opened"
         );
         let Some(waiting) = waiting else {
-            let platform_name = facts.name;
-            return Ok(Opened::NothingWaits {
-                platform_name,
-                shop,
+            return Ok(if may_authorize {
+                Opened::NothingWaits(visitor)
+            } else {
+                Opened::NotTheirs(visitor)
             });
         };
-        let continues_at = self.consent_url(&app, &waiting.authorization, &"-".into())?;
-        let continues_at = Url::parse(continues_at.expose_secret()).map_err(Internal::new)?;
         Ok(Opened::Offered(Box::new(LaunchOffer {
             launch: id,
             cookie,
             token,
             open_for: OFFER_LIFE,
-            platform_name: facts.name,
+            visitor,
             institution: waiting.institution.name,
             client: waiting
                 .client
                 .name
                 .unwrap_or(waiting.client.partner_user_id),
             store: waiting.store.name,
-            shop,
-            continues_at: continues_at.origin().ascii_serialization(),
         })))
     }
 
-    /// Goes on with the attempt that the seller confirmed: the platform's page, as a link to follow at once.
+    /// Goes on with the attempt that the seller confirmed: at the platform's page, or, where the platform has
+    /// pushed a code for the shop that nobody might spend before, with that.
     ///
     /// The attempt gets a new state, which only this browser learns; the link that the institution was given
     /// is dead from here on. Were both alive, whoever had that link before could go on beside the seller.
-    pub async fn confirm_launch(
-        &self,
-        confirm: ConfirmLaunch,
-    ) -> Result<SecretString, LaunchRefused> {
+    pub async fn confirm_launch(&self, confirm: ConfirmLaunch) -> Result<Continued, LaunchRefused> {
         let now = self.now();
         let state = self.random_token();
         let shown = Confirmation {
@@ -204,18 +235,71 @@ impl Broker {
                 if !is_waiting {
                     return Ok(None);
                 }
-                let hash = sha256(state.expose_secret());
-                authorizations::replace_state(tx, institution, id, hash).await?;
-                Ok::<_, Internal>(Some((app, authorization)))
+                hosted_links::close(tx, institution, id).await?;
+                let pushed = self.claim_parked(tx, &app, &authorization).await?;
+                if pushed.is_none() {
+                    let hash = sha256(state.expose_secret());
+                    authorizations::replace_state(tx, institution, id, hash).await?;
+                }
+                Ok::<_, Internal>(Some(Confirmed {
+                    app,
+                    authorization,
+                    pushed,
+                }))
             })
             .await?;
-        let (app, authorization) = continued.ok_or(LaunchRefused::Unknown)?;
+        let Confirmed {
+            app,
+            authorization,
+            pushed,
+        } = continued.ok_or(LaunchRefused::Unknown)?;
         let id: AuthorizationId = authorization.id;
         tracing::info!(
             launch.id = %confirm.launch, store.id = %authorization.store, authorization.id = %id,
             "the seller confirmed a launch"
         );
-        Ok(self.consent_url(&app, &authorization, &state)?)
+        let Some((code, claim)) = pushed else {
+            let auth_url = self.consent_url(&app, &authorization, &state)?;
+            return Ok(Continued::AtPlatform(auth_url));
+        };
+        let attempt = Attempt::of(&authorization);
+        self.exchange_pushed(authorization, &code, &app, claim)
+            .await?;
+        match self.show(attempt).await {
+            Ok(shown) => Ok(Continued::Ended(shown)),
+            Err(CallbackRefused::Internal(internal)) => Err(internal.into()),
+            Err(CallbackRefused::Unknown | CallbackRefused::SeveralWait) => {
+                Err(LaunchRefused::Unknown)
+            }
+        }
+    }
+
+    /// Takes a code that the platform pushed for the shop and that nobody might spend, and claims the attempt
+    /// with it. The number beside the label is the one that the platform signed in a launch.
+    async fn claim_parked(
+        &self,
+        tx: &Tx,
+        app: &PlatformApp,
+        authorization: &Authorization,
+    ) -> Result<Option<(PushedCode, LeaseId)>, Internal> {
+        let Some(shop) = &authorization.expected_shop else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let identity = launches::find_identity_for_worker(tx, app.id, shop).await?;
+        let Some(identity) = identity else {
+            return Ok(None);
+        };
+        let parked = pushed_codes::find_parked_for_worker(tx, app.id, shop, &identity, now).await?;
+        let Some(code) = parked else {
+            return Ok(None);
+        };
+        let claim = LeaseId::new(self.next_id());
+        pushed_codes::take(tx, &code).await?;
+        if !authorizations::claim(tx, authorization.id, claim, now + CLAIM_LIFE).await? {
+            return Err(Internal::new("a locked attempt was claimed by another"));
+        }
+        Ok(Some((code, claim)))
     }
 
     /// The attempt that waits for the shop, if it is the only one.
@@ -265,29 +349,21 @@ impl Broker {
             shop: launched.shop.clone(),
             identity: launched.identity.clone(),
             language: launched.language.clone(),
+            operator: launched.operator.as_ref().map(|operator| LaunchedBy {
+                role: operator.role,
+                permissions: operator.granted.as_ref().map(|granted| {
+                    OperatorPermissions::resolve(app.operator_scopes.as_ref(), granted)
+                }),
+            }),
             offer,
             created_at: now,
             expires_at: now + LAUNCH_LIFE,
         }
     }
+}
 
-    /// The platform's page for an attempt, with this state.
-    fn consent_url(
-        &self,
-        app: &PlatformApp,
-        authorization: &Authorization,
-        state: &SecretString,
-    ) -> Result<SecretString, Internal> {
-        let flow = adapter(authorization.platform).code_flow();
-        let (Some(flow), Some(shop)) = (flow, &authorization.expected_shop) else {
-            return Err(Internal::new("a launch without flow or shop"));
-        };
-        let url = flow.authorize_url(&AuthorizeRequest {
-            app: &self.open_app(app)?,
-            shop,
-            redirect_uri: &self.callback_url(app),
-            state,
-        });
-        Ok(url.into())
-    }
+/// Where the platform says who opened the app, a shop is connected only by who decides for all of it.
+fn may_authorize(launched: &LaunchedShop) -> bool {
+    let operator = launched.operator.as_ref();
+    operator.is_none_or(|operator| operator.role.may_authorize())
 }

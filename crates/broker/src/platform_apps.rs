@@ -1,7 +1,7 @@
 //! The broker's own registrations at the platforms.
 
-use domain::{InstitutionId, Platform, PlatformAppId, RequiredScope};
-use platforms::{App, AppNeed, PlatformAdapter, adapter};
+use domain::{InstitutionId, OperatorScopes, Platform, PlatformAppId, RequiredScope};
+use platforms::{App, AppNeed, EventProof, Launch, PlatformAdapter, adapter};
 use secrecy::SecretString;
 use storage::platform_apps::{self, PlatformApp};
 use storage::sealing::Place;
@@ -22,6 +22,11 @@ pub struct ConfigurePlatformApp {
     pub institution: Option<String>,
     /// Replaces the platform's own host pattern.
     pub host: Option<String>,
+    /// What the platform shows beside its events, where it signs none of them. Without one, its events are
+    /// refused.
+    pub event_key: Option<SecretString>,
+    /// What a shop can let its operators use, where the platform asks for that.
+    pub operator_scopes: Option<OperatorScopes>,
 }
 
 /// An app, and the addresses to register for it at the platform.
@@ -34,6 +39,12 @@ pub struct ConfiguredApp {
     pub launch_url: Option<String>,
     /// Where the platform tells its events; `None` where it tells none that we take.
     pub events_url: Option<String>,
+    /// Where the platform learns what a shop can let its operators use; `None` where the app has nothing to
+    /// tell.
+    pub operator_scopes_url: Option<String>,
+    /// Any one of these scopes would let the platform be asked again what it granted, and the app asks for
+    /// none of them; empty where nothing is missing.
+    pub lacking_to_read_scopes: &'static [&'static str],
 }
 
 impl Broker {
@@ -70,6 +81,10 @@ impl Broker {
                     self.keyring()
                         .seal(Place::PlatformAppSecret(id), secret, self.seal_nonce())
                 });
+                let event_key = command.event_key.as_ref().map(|key| {
+                    self.keyring()
+                        .seal(Place::PlatformAppEventKey(id), key, self.seal_nonce())
+                });
                 let app = PlatformApp {
                     id,
                     platform: command.platform,
@@ -78,6 +93,8 @@ impl Broker {
                     secret,
                     scopes,
                     host: command.host,
+                    event_key,
+                    operator_scopes: command.operator_scopes,
                 };
                 match known {
                     Some(_) => platform_apps::update(tx, &app).await?,
@@ -112,6 +129,16 @@ impl Broker {
         {
             return invalid(format!("{platform} needs a client id and a client secret"));
         }
+        let takes_key = adapter
+            .events()
+            .is_some_and(|events| events.proof() == EventProof::EventKey);
+        if command.event_key.is_some() && !takes_key {
+            return invalid(format!("{platform} shows no key beside its events"));
+        }
+        let has_operators = adapter.launch().is_some_and(Launch::names_operators);
+        if command.operator_scopes.is_some() && !has_operators {
+            return invalid(format!("{platform} asks for no operators' scopes"));
+        }
         for text in &command.scopes {
             let scope = RequiredScope::read(text);
             if scope.name().is_empty() || scope.name().contains('=') {
@@ -121,8 +148,13 @@ impl Broker {
             }
         }
         if let Some(host) = &command.host {
-            let Some((before, _)) = host.split_once("{shop}") else {
-                return invalid("the host must contain {shop}".to_owned());
+            let own = adapter.facts().host;
+            let is_of_shops = own.is_none_or(|own| own.contains("{shop}"));
+            let before = match host.split_once("{shop}") {
+                Some((before, _)) if is_of_shops => before,
+                None if !is_of_shops => host,
+                None => return invalid("the host must contain {shop}".to_owned()),
+                Some(_) => return invalid(format!("{platform} has one host for all shops")),
             };
             if before.contains('@') || !before.starts_with("http") {
                 return invalid("the host must be a URL such as https://{shop}.example".to_owned());
@@ -138,10 +170,21 @@ impl Broker {
 
     pub(crate) fn configured(&self, app: PlatformApp) -> ConfiguredApp {
         let adapter = adapter(app.platform);
+        let readable_with = adapter
+            .scope_reader()
+            .map_or(&[][..], |reader| reader.needs_any_of());
+        let asks_for_one = RequiredScope::read_all(&app.scopes)
+            .iter()
+            .any(|scope| readable_with.contains(&scope.name()));
         ConfiguredApp {
+            lacking_to_read_scopes: if asks_for_one { &[] } else { readable_with },
             callback_url: adapter.code_flow().map(|_| self.callback_url(&app)),
             launch_url: adapter.launch().map(|_| self.url_for(&app, "launch")),
             events_url: adapter.events().map(|_| self.url_for(&app, "events")),
+            operator_scopes_url: app
+                .operator_scopes
+                .as_ref()
+                .map(|_| self.url_for(&app, "operator-scopes")),
             app,
         }
     }
@@ -177,6 +220,17 @@ impl Broker {
         }
     }
 
+    /// The tree that the app of a path has for its platform, as it was given.
+    pub async fn find_operator_scopes(
+        &self,
+        platform: Platform,
+        named: Option<PlatformAppId>,
+    ) -> Result<Option<String>, Internal> {
+        let app = self.find_app_of_path(platform, named).await?;
+        let scopes = app.and_then(|app| app.operator_scopes);
+        Ok(scopes.map(|scopes| scopes.as_json().to_owned()))
+    }
+
     /// The app that an institution's stores are authorized with: its own, else the shared one.
     pub(crate) async fn find_app(
         &self,
@@ -208,11 +262,19 @@ impl Broker {
             ],
             None => Vec::new(),
         };
+        let event_key = match &app.event_key {
+            Some(sealed) => {
+                let place = Place::PlatformAppEventKey(app.id);
+                Some(self.keyring().open(place, sealed)?)
+            }
+            None => None,
+        };
         Ok(App {
             client_id: app.client_id.clone(),
             secrets,
             scopes: app.scopes.clone(),
             host: app.host.clone(),
+            event_key,
         })
     }
 }

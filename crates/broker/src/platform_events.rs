@@ -1,5 +1,6 @@
 //! What platforms tell by themselves: verified and recorded while the platform waits, handled by a worker.
 
+mod pushed_code;
 mod shop;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use platforms::{EventRequest, PlatformEvent, adapter};
 use sha2::{Digest, Sha256};
 use storage::platform_apps::PlatformApp;
 use storage::platform_events::{self, DueEvent, NewPlatformEvent};
-use storage::{StorageError, Tx};
+use storage::{StorageError, Tx, scope_readings};
 
 use crate::Broker;
 use crate::internal::{Internal, chain};
@@ -51,7 +52,7 @@ pub struct ReceivedEvent<'a> {
 /// An event that is not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum EventRefused {
-    #[error("the event is not signed by a platform")]
+    #[error("the event is not proven to be a platform's")]
     NotVerified,
     #[error(transparent)]
     Internal(#[from] Internal),
@@ -79,6 +80,7 @@ impl Broker {
         let request = EventRequest {
             headers: received.headers,
             body: received.body,
+            shop_header: self.options().shop_header(received.platform),
         };
         let event = reader
             .read_event(&request, &self.open_app(&app)?)
@@ -96,7 +98,13 @@ impl Broker {
         };
         let is_new = self
             .storage()
-            .write(async |tx: &Tx| platform_events::insert(tx, &new).await)
+            .write(async |tx: &Tx| {
+                let is_new = platform_events::insert(tx, &new).await?;
+                if let (true, Some(code)) = (is_new, &event.code) {
+                    self.keep_code(tx, new.id, &app, code).await?;
+                }
+                Ok::<_, Internal>(is_new)
+            })
             .await?;
         tracing::info!(
             platform_event.id = %new.id, platform = %new.platform, kind = new.kind.code(), is_new,
@@ -134,18 +142,48 @@ impl Broker {
 
     async fn handle(&self, event: &DueEvent, lease: LeaseId) -> Result<(), Internal> {
         let outcome = match event.kind {
-            PlatformEventKind::Uninstalled | PlatformEventKind::ShopRedaction => {
+            PlatformEventKind::Uninstalled
+            | PlatformEventKind::Expired
+            | PlatformEventKind::ShopRedaction => {
                 return self.look_after_shop(event, lease).await;
             }
+            PlatformEventKind::ScopesUpdated => return self.take_hint(event, lease).await,
             // Orders and their customers never come here: a grant lets others read them.
             PlatformEventKind::CustomerDataRequest | PlatformEventKind::CustomerRedaction => {
                 PlatformEventOutcome::NothingHeld
             }
+            PlatformEventKind::CodeGranted => return self.take_code(event, lease).await,
             PlatformEventKind::Other => PlatformEventOutcome::Ignored,
         };
         self.storage()
             .write(async |tx: &Tx| {
                 platform_events::finish_for_worker(tx, event.id, lease, outcome, self.now()).await
+            })
+            .await?;
+        log_outcome(event, outcome);
+        Ok(())
+    }
+
+    /// Has the scopes of the shop's grants read soon. What the event says of them counts for nothing: it may
+    /// be late, or another one be lost.
+    async fn take_hint(&self, event: &DueEvent, lease: LeaseId) -> Result<(), Internal> {
+        let now = self.now();
+        let outcome = self
+            .storage()
+            .write(async |tx: &Tx| {
+                let hastened = match &event.shop {
+                    Some(shop) => {
+                        let (platform, app) = (event.platform, event.app);
+                        scope_readings::hasten_for_worker(tx, platform, app, shop, now).await?
+                    }
+                    None => 0,
+                };
+                let outcome = match hastened {
+                    0 => PlatformEventOutcome::NoGrant,
+                    _ => PlatformEventOutcome::HintTaken,
+                };
+                platform_events::finish_for_worker(tx, event.id, lease, outcome, now).await?;
+                Ok::<_, StorageError>(outcome)
             })
             .await?;
         log_outcome(event, outcome);

@@ -13,6 +13,8 @@ pub(crate) enum Worker {
     Deadline,
     Refresh,
     Expiry,
+    Scopes,
+    Revocation,
     BusAccess,
     Delivery,
     Retention,
@@ -27,6 +29,8 @@ impl Worker {
             Self::Deadline => "deadline",
             Self::Refresh => "refresh",
             Self::Expiry => "expiry",
+            Self::Scopes => "scopes",
+            Self::Revocation => "revocation",
             Self::BusAccess => "bus_access",
             Self::Delivery => "delivery",
             Self::Retention => "retention",
@@ -41,9 +45,12 @@ impl Worker {
             }
             // A step is as long as the slowest platform that it asks, with all its questions, or as the
             // deletion of the largest batch.
-            Self::KeyProof | Self::PlatformEvents | Self::Refresh | Self::Retention => {
-                Duration::from_mins(1)
-            }
+            Self::KeyProof
+            | Self::PlatformEvents
+            | Self::Refresh
+            | Self::Scopes
+            | Self::Revocation
+            | Self::Retention => Duration::from_mins(1),
         }
     }
 }

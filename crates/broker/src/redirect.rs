@@ -98,6 +98,7 @@ mod tests {
             seller_id: Some("myshop2023".to_owned()),
             auth_status: AuthStatus::Failed,
             fail_reason: Some(FailReason::UserDenied),
+            failed_beside: None,
         };
         let url = with_outcome("https://pay.example/done?order=7", &outcome).unwrap();
         assert_eq!(

@@ -28,7 +28,7 @@ const BATCH: u64 = 16;
 /// How long a platform has to answer.
 const REFRESH_LIMIT: Duration = Duration::from_secs(10);
 /// Longer than a renewal can take, with all that is tried and the saving: nobody else renews it meanwhile.
-const LEASE: Duration = Duration::from_secs(90);
+pub(crate) const LEASE: Duration = Duration::from_secs(90);
 
 /// What came of asking the platform.
 struct Asked {
@@ -65,24 +65,23 @@ impl Broker {
         Ok(Progress::Worked)
     }
 
-    async fn refresh_grant(&self, work: &RefreshWork) -> Result<(), Internal> {
+    /// Asks the platform for what the lease is about, and saves what comes of it.
+    pub(crate) async fn refresh_grant(&self, work: &RefreshWork) -> Result<(), Internal> {
         let Some(refresh) = adapter(work.platform).refresh() else {
             return Err(Internal::new(
                 "a grant to renew of a platform without a way to",
             ));
         };
-        let asked = match self.app_of(work).await? {
-            Some(app) => self.ask_for_newer(work, &app, refresh).await?,
+        let Some(app) = self.app_of(work).await? else {
             // The operator took the app away.
-            None => Asked {
-                answer: Err(PlatformFailure::AppMisconfigured),
-                spent: None,
-            },
+            let failure = PlatformFailure::AppMisconfigured;
+            return self.not_renewed(work, failure).await;
         };
+        let asked = self.ask_for_newer(work, &app, refresh).await?;
         match asked.answer {
             Ok(refreshed) => {
                 self.reach(CrashPoint::Refreshed);
-                self.save_renewal(work, refresh.strategy(), refreshed, asked.spent)
+                self.save_renewal(work, refresh.strategy(), &app, refreshed, asked.spent)
                     .await?;
                 self.reach(CrashPoint::RefreshSaved);
                 Ok(())

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
-    AuthStatus, AuthType, ClientId, FailReason, Health, Platform, Scopes, ShopIdentity, Store,
-    StoreId, StoreState,
+    AuthStatus, AuthType, Authorized, ClientId, FailReason, Health, Platform, Reauthorization,
+    Scopes, ShopIdentity, Store, StoreId, StoreState,
 };
 use serde::{Serialize, Serializer};
 
@@ -38,9 +38,39 @@ pub struct Snapshot {
     pub reauthorize_by: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// What is tried, or was tried last, to replace the grant; the status is that of the grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reauthorization: Option<ReauthorizationSnapshot>,
     pub sequence: i64,
     pub revision: i64,
     pub status: RecordStatus,
+}
+
+/// An attempt beside a working grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ReauthorizationSnapshot {
+    /// PROCESSING or FAILED: one that succeeds is the store's grant.
+    pub status: AuthStatus,
+    /// Empty unless the status is FAILED.
+    #[serde(serialize_with = "reason_or_empty")]
+    pub auth_fail_reason: Option<FailReason>,
+}
+
+impl ReauthorizationSnapshot {
+    /// `None` for a link of ours that nobody has followed: nobody asked for it.
+    const fn of(reauthorization: Reauthorization) -> Option<Self> {
+        match reauthorization {
+            Reauthorization::Offered { .. } => None,
+            Reauthorization::Processing { .. } => Some(Self {
+                status: AuthStatus::Processing,
+                auth_fail_reason: None,
+            }),
+            Reauthorization::Failed { reason } => Some(Self {
+                status: AuthStatus::Failed,
+                auth_fail_reason: Some(reason),
+            }),
+        }
+    }
 }
 
 /// PingPong's `status` of a store, of which only this value is known.
@@ -74,7 +104,10 @@ impl Snapshot {
             authorized_at: authorized.map(|authorized| authorized.authorized_at),
             expires_at: authorized.and_then(|authorized| authorized.expires_at),
             reauthorize_by: authorized.and_then(|authorized| authorized.reauthorize_by),
-            health: authorized.map(|authorized| authorized.health),
+            health: authorized.map(Authorized::health),
+            reauthorization: authorized
+                .and_then(|authorized| authorized.reauthorization)
+                .and_then(ReauthorizationSnapshot::of),
             sequence: store.sequence,
             revision: store.revision,
             status: RecordStatus::Normal,

@@ -1,10 +1,10 @@
 //! `store/auth`: asks for the authorization to read a store.
 
 use domain::{
-    AuthType, Authorization, AuthorizationId, AuthorizationState, Credential, ShopLabel, Store,
-    StoreState,
+    AuthType, Authorization, AuthorizationId, AuthorizationState, Credential, Health, Institution,
+    Links, ShopLabel, Store, StoreState,
 };
-use platforms::{AppNeed, AuthorizeRequest, KeyShape, PlatformAdapter, PlatformFacts, adapter};
+use platforms::{AppNeed, AuthorizeRequest, KeyShape, PlatformFacts, SellerIdNeed, adapter};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use storage::authorizations::Carried;
@@ -17,6 +17,8 @@ use crate::Broker;
 use crate::caller::{CallError, Caller};
 use crate::change::{Answer, Decision};
 use crate::field::FieldError;
+use crate::hosted_link::links_of;
+use crate::internal::Internal;
 use crate::secret_text::sha256;
 use crate::store_request::StoreRef;
 
@@ -101,17 +103,26 @@ impl Broker {
             let Some(store) = meant.find_locked(tx, institution.id).await? else {
                 return Ok(Err(StartAuthorizationError::UnknownStore));
             };
-            let fitting = match self.fit(tx, &store, &command).await? {
+            let mut fitting = match self.fit(tx, &store, &command).await? {
                 Ok(fitting) => fitting,
                 Err(problem) => return Ok(Err(problem.into())),
             };
-            if matches!(store.state, StoreState::Success(_)) {
-                return Ok(Err(StartAuthorizationError::AlreadyAuthorized));
+            if let StoreState::Success(authorized) = &store.state {
+                if authorized.health() == Health::Healthy {
+                    return Ok(Err(StartAuthorizationError::AlreadyAuthorized));
+                }
+                let (grant, asked) = (authorized.grant, command.seller_id.is_some());
+                let named = fitting.expected_shop.filter(|_| asked);
+                match self.shop_of_grant(tx, &store, grant, named).await? {
+                    Ok(expected) => fitting.expected_shop = expected,
+                    Err(problem) => return Ok(Err(problem.into())),
+                }
             }
             if let Err(held) = self.check_claims(tx, &store, &fitting).await? {
                 return Ok(Err(held));
             }
-            self.record_attempt(tx, store, &command, fitting).await
+            self.record_attempt(tx, institution, store, &command, fitting)
+                .await
         })
         .await
     }
@@ -138,7 +149,16 @@ impl Broker {
             Ok(key) => key,
             Err(problem) => return Ok(Err(problem)),
         };
-        let expected_shop = match expected_shop(facts, store, command.seller_id.as_deref()) {
+        // A grant that is renewed says whose it is, so that nobody has to.
+        let known = match &store.state {
+            StoreState::Success(_) => store.seller_id.as_deref(),
+            StoreState::Unauthorized
+            | StoreState::Processing { .. }
+            | StoreState::Failed { .. } => None,
+        };
+        let seller_id = command.seller_id.as_deref();
+        let known = known.filter(|_| facts.seller_id.is_some());
+        let expected_shop = match expected_shop(facts, store, seller_id.or(known)) {
             Ok(expected_shop) => expected_shop,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -225,14 +245,24 @@ impl Broker {
     async fn record_attempt(
         &self,
         tx: &Tx,
+        institution: &Institution,
         store: Store,
         command: &StartAuthorization,
         fitting: Fitting,
     ) -> Decision<Started, StartAuthorizationError> {
         let now = self.now();
-        let deadline = match command.means.auth_type() {
-            AuthType::Url => self.options().direct_deadline,
-            AuthType::Key => self.options().key_deadline,
+        let adapter = adapter(store.platform);
+        let links = links_of(institution, adapter.facts().links);
+        let deadline = match (command.means.auth_type(), links) {
+            (AuthType::Url, Links::Direct) => self.options().direct_deadline,
+            (AuthType::Url, Links::Hosted) => self.options().hosted_deadline,
+            (AuthType::Key, _) => self.options().key_deadline,
+        };
+        let (beside, seller_id) = match &store.state {
+            StoreState::Success(authorized) => (Some(authorized.grant), store.seller_id.clone()),
+            StoreState::Unauthorized
+            | StoreState::Processing { .. }
+            | StoreState::Failed { .. } => (None, command.seller_id.clone()),
         };
         let authorization = Authorization {
             id: AuthorizationId::new(self.next_id()),
@@ -242,7 +272,8 @@ impl Broker {
             app: fitting.app.as_ref().map(|app| app.id),
             auth_type: command.means.auth_type(),
             expected_shop: fitting.expected_shop,
-            seller_id: command.seller_id.clone(),
+            seller_id: seller_id.clone(),
+            beside,
             redirect_url: match command.means.auth_type() {
                 AuthType::Url => command.redirect_url.clone(),
                 AuthType::Key => None,
@@ -254,23 +285,27 @@ impl Broker {
         if let Some(attempt) = store.current_attempt() {
             self.supersede(tx, &store, attempt).await?;
         }
-        let adapter = adapter(store.platform);
-        let Ok(begun) = store.begin(
-            authorization.id,
-            command.means.auth_type(),
-            command.seller_id.clone(),
-        ) else {
+        let auth_type = command.means.auth_type();
+        let Ok(begun) = store.begin(authorization.id, auth_type, seller_id) else {
             return Ok(Err(StartAuthorizationError::AlreadyAuthorized));
         };
         stores::update(tx, &begun).await?;
-        let (carried, auth_url) = match fitting.key {
-            Some((credential, fingerprint)) => (
-                self.sealed_key(&authorization, &credential, fingerprint),
-                None,
-            ),
-            None => self.link(adapter, fitting.app.as_ref(), &authorization)?,
+        let auth_url = match (fitting.key, links) {
+            (Some((credential, fingerprint)), _) => {
+                let carried = self.sealed_key(&authorization, &credential, fingerprint);
+                authorizations::insert(tx, &authorization, carried).await?;
+                None
+            }
+            (None, Links::Direct) => {
+                let (carried, link) = self.link(fitting.app.as_ref(), &authorization)?;
+                authorizations::insert(tx, &authorization, carried).await?;
+                Some(link)
+            }
+            (None, Links::Hosted) => {
+                authorizations::insert(tx, &authorization, Carried::HostedLink).await?;
+                Some(self.open_hosted_link(tx, &authorization).await?)
+            }
         };
-        authorizations::insert(tx, &authorization, carried).await?;
         let link = auth_url.is_some().then_some(authorization.id);
         Ok(Ok(Started { auth_url, link }))
     }
@@ -292,28 +327,40 @@ impl Broker {
 
     fn link(
         &self,
-        adapter: &dyn PlatformAdapter,
         app: Option<&PlatformApp>,
         authorization: &Authorization,
-    ) -> Result<(Carried, Option<String>), crate::Internal> {
-        let (Some(flow), Some(app), Some(shop)) =
-            (adapter.code_flow(), app, &authorization.expected_shop)
-        else {
-            return Err(crate::Internal::new(
-                "a URL attempt without flow, app or shop",
-            ));
-        };
+    ) -> Result<(Carried, String), Internal> {
+        let app = app.ok_or_else(|| Internal::new("a URL attempt without an app"))?;
         let state = self.random_token();
-        let auth_url = flow.authorize_url(&AuthorizeRequest {
-            app: &self.open_app(app)?,
-            shop,
-            redirect_uri: &self.callback_url(app),
-            state: &state,
-        });
+        let auth_url = self.consent_url(app, authorization, &state)?;
         let carried = Carried::Link {
             state_hash: sha256(state.expose_secret()),
         };
-        Ok((carried, Some(auth_url)))
+        Ok((carried, auth_url.expose_secret().to_owned()))
+    }
+
+    /// The platform's page for an attempt, with this state.
+    pub(crate) fn consent_url(
+        &self,
+        app: &PlatformApp,
+        authorization: &Authorization,
+        state: &SecretString,
+    ) -> Result<SecretString, Internal> {
+        let adapter = adapter(authorization.platform);
+        let flow = adapter.code_flow();
+        let flow = flow.ok_or_else(|| Internal::new("a link without a flow"))?;
+        let shop = authorization.expected_shop.as_ref();
+        let need = adapter.facts().seller_id.map(|rule| rule.need);
+        if shop.is_none() && need != Some(SellerIdNeed::Never) {
+            return Err(Internal::new("a link without a shop"));
+        }
+        let url = flow.authorize_url(&AuthorizeRequest {
+            app: &self.open_app(app)?,
+            shop,
+            redirect_uri: &self.callback_url(app),
+            state,
+        });
+        Ok(url.into())
     }
 }
 
@@ -336,9 +383,10 @@ fn expected_shop(
         .ok()
         .and_then(|url| facts.label_in_store_url(&url));
     let Some(seller_id) = seller_id else {
-        return match in_url {
-            Some(label) => Ok(Some(label)),
-            None => Err(FieldError::new(
+        return match (in_url, rule.need) {
+            (Some(label), _) => Ok(Some(label)),
+            (None, SellerIdNeed::Never) => Ok(None),
+            (None, SellerIdNeed::BeforeTheLink) => Err(FieldError::new(
                 "seller_id",
                 "can't be empty, since store_url names no shop",
             )),

@@ -8,6 +8,7 @@ use storage::{Tx, authorizations, claims, grants, stores};
 use crate::Broker;
 use crate::caller::{CallError, Caller};
 use crate::internal::Internal;
+use crate::revocation::GivenUp;
 use crate::store_request::StoreRef;
 
 pub struct UnbindStore {
@@ -24,8 +25,8 @@ pub enum UnbindStoreError {
 }
 
 impl Broker {
-    /// Ends the store for good: an attempt under way is dead, the credential is erased, its claims are
-    /// free, and the institution is told.
+    /// Ends the store for good: an attempt under way is dead, and the institution is told. The credential
+    /// is erased and the claims are free at once, or when the platform has given the credential up.
     pub async fn unbind_store(
         &self,
         caller: &Caller,
@@ -43,16 +44,22 @@ impl Broker {
                     UnbindStoreError::UnknownClient
                 }));
             };
-            match &store.state {
-                StoreState::Processing { authorization } => {
-                    self.supersede(tx, &store, *authorization).await?;
-                }
-                StoreState::Success(authorized) => {
-                    grants::end(tx, authorized.grant, self.now()).await?;
-                }
-                StoreState::Unauthorized | StoreState::Failed { .. } => {}
+            if let Some(attempt) = store.current_attempt() {
+                self.supersede(tx, &store, attempt).await?;
             }
-            claims::free(tx, store.id).await?;
+            let mut is_given_up = false;
+            if let StoreState::Success(authorized) = &store.state {
+                let grant = authorized.grant;
+                is_given_up = self
+                    .give_up_grant(tx, &store, grant, GivenUp::Unbound)
+                    .await?;
+                grants::end(tx, grant, self.now()).await?;
+            }
+            // Until the platform has given the credential up, nobody else may be granted it again: it could be
+            // the same one.
+            if !is_given_up {
+                claims::free(tx, store.id).await?;
+            }
             let unbound = store.unbind();
             stores::update_unbound(tx, &unbound, self.now()).await?;
             let event = self
@@ -78,9 +85,7 @@ impl Broker {
     ) -> Result<(), Internal> {
         let found = authorizations::find_locked(tx, store.institution, attempt).await?;
         let Some(authorization) = found else {
-            return Err(Internal::new(
-                "the attempt of a PROCESSING store is missing",
-            ));
+            return Err(Internal::new("the attempt of a store is missing"));
         };
         let before: AuthorizationState = authorization.state.clone();
         let superseded = authorization.supersede().map_err(Internal::new)?;

@@ -51,7 +51,7 @@ impl Broker {
     /// Runs every worker until `shutdown`, and ends when what is under way is recorded. It ends early when
     /// one of them panics: whoever runs it should not go on without it.
     pub async fn run_workers(&self, shutdown: CancellationToken) {
-        let steps: [(Worker, Pace, Step); 8] = [
+        let steps: [(Worker, Pace, Step); 10] = [
             (Worker::Relay, Pace::Commits(News::Events), |broker| {
                 Box::pin(broker.relay_step())
             }),
@@ -71,6 +71,12 @@ impl Broker {
             }),
             (Worker::Expiry, Pace::Poll, |broker| {
                 Box::pin(broker.expiry_step())
+            }),
+            (Worker::Scopes, Pace::Poll, |broker| {
+                Box::pin(broker.scope_step())
+            }),
+            (Worker::Revocation, Pace::Poll, |broker| {
+                Box::pin(broker.revocation_step())
             }),
             (
                 Worker::BusAccess,

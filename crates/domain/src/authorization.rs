@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::id::{AuthorizationId, InstitutionId, LeaseId, PlatformAppId, StoreId};
+use crate::id::{AuthorizationId, GrantId, InstitutionId, LeaseId, PlatformAppId, StoreId};
 use crate::platform::{AuthType, Platform};
 use crate::reason::FailReason;
 use crate::shop::ShopLabel;
@@ -21,6 +21,8 @@ pub struct Authorization {
     pub expected_shop: Option<ShopLabel>,
     /// What the institution asked for, or, after a success, the proven label.
     pub seller_id: Option<String>,
+    /// The grant that works while this attempt runs, and stays as it is if the attempt fails.
+    pub beside: Option<GrantId>,
     /// Where the seller's browser goes afterwards.
     pub redirect_url: Option<String>,
     pub deadline_at: DateTime<Utc>,
@@ -147,6 +149,7 @@ mod tests {
             auth_type: AuthType::Url,
             expected_shop: None,
             seller_id: None,
+            beside: None,
             redirect_url: None,
             deadline_at: DateTime::UNIX_EPOCH,
             created_at: DateTime::UNIX_EPOCH,

@@ -12,18 +12,20 @@ pub enum EventType {
     StoreAuthExpiring,
     StoreAuthExpired,
     StoreAuthRevoked,
+    StoreAuthScopesChanged,
     StoreUnbound,
     EndpointTest,
     EndpointDisabled,
 }
 
 impl EventType {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StoreAuthSucceeded,
         Self::StoreAuthFailed,
         Self::StoreAuthExpiring,
         Self::StoreAuthExpired,
         Self::StoreAuthRevoked,
+        Self::StoreAuthScopesChanged,
         Self::StoreUnbound,
         Self::EndpointTest,
         Self::EndpointDisabled,
@@ -36,6 +38,7 @@ impl EventType {
             Self::StoreAuthExpiring => "store.auth.expiring",
             Self::StoreAuthExpired => "store.auth.expired",
             Self::StoreAuthRevoked => "store.auth.revoked",
+            Self::StoreAuthScopesChanged => "store.auth.scopes_changed",
             Self::StoreUnbound => "store.unbound",
             Self::EndpointTest => "endpoint.test",
             Self::EndpointDisabled => "endpoint.disabled",

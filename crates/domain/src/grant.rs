@@ -86,6 +86,8 @@ pub enum Health {
     Healthy,
     /// It ends soon, and no renewal prevents it.
     Expiring,
+    /// It lacks scopes that the platform app requires.
+    ScopesMissing,
     /// It could not be renewed yet.
     RefreshFailing,
     /// A token that is good for one use may be spent, and what it was spent for is not known.
@@ -93,24 +95,81 @@ pub enum Health {
 }
 
 impl Health {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Healthy,
         Self::Expiring,
+        Self::ScopesMissing,
         Self::RefreshFailing,
         Self::Uncertain,
     ];
+
+    /// One word for a grant of which several things may be true. What only the seller can mend goes before
+    /// what may mend itself, and the loss of everything before the loss of a part.
+    pub const fn of(renewal: Renewal, coverage: ScopeCoverage) -> Self {
+        match (renewal, coverage) {
+            (Renewal::Expiring, _) => Self::Expiring,
+            (_, ScopeCoverage::Missing) => Self::ScopesMissing,
+            (Renewal::Uncertain, ScopeCoverage::Complete) => Self::Uncertain,
+            (Renewal::Failing, ScopeCoverage::Complete) => Self::RefreshFailing,
+            (Renewal::Good, ScopeCoverage::Complete) => Self::Healthy,
+        }
+    }
 
     pub const fn code(self) -> &'static str {
         match self {
             Self::Healthy => "HEALTHY",
             Self::Expiring => "EXPIRING",
+            Self::ScopesMissing => "SCOPES_MISSING",
             Self::RefreshFailing => "REFRESH_FAILING",
             Self::Uncertain => "UNCERTAIN",
         }
     }
+}
+
+/// How the renewal of a grant goes, whatever its scopes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// As it should, or the grant needs none.
+    Good,
+    Expiring,
+    Failing,
+    Uncertain,
+}
+
+impl Renewal {
+    pub const ALL: [Self; 4] = [Self::Good, Self::Expiring, Self::Failing, Self::Uncertain];
+
+    /// The word for it in the database: that of the health that it makes.
+    pub const fn code(self) -> &'static str {
+        Health::of(self, ScopeCoverage::Complete).code()
+    }
 
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|health| health.code() == code)
+        Self::ALL.into_iter().find(|renewal| renewal.code() == code)
+    }
+}
+
+/// Whether a grant has all scopes that its platform app requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeCoverage {
+    Complete,
+    Missing,
+}
+
+impl ScopeCoverage {
+    pub const ALL: [Self; 2] = [Self::Complete, Self::Missing];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Complete => "COMPLETE",
+            Self::Missing => "MISSING",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|coverage| coverage.code() == code)
     }
 }
 
@@ -143,15 +202,35 @@ pub struct Grant {
     /// Where the credential was proven, and the only place where it may be used.
     pub origin: String,
     pub scopes: Scopes,
+    /// What the platform said of them, where that is more than names.
+    pub scopes_told: Option<String>,
     /// When the credential ends; `None` where the platform gives it no end.
     pub expires_at: Option<DateTime<Utc>>,
     pub upkeep: Upkeep,
+    /// When its scopes are to be read again, where the platform tells them.
+    pub scopes_due_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_leads_back_and_the_worst_is_told() {
+        for renewal in Renewal::ALL {
+            assert_eq!(Renewal::from_code(renewal.code()), Some(renewal));
+        }
+        for coverage in ScopeCoverage::ALL {
+            assert_eq!(ScopeCoverage::from_code(coverage.code()), Some(coverage));
+        }
+        let told: Vec<_> = Renewal::ALL
+            .into_iter()
+            .map(|renewal| Health::of(renewal, ScopeCoverage::Missing))
+            .collect();
+        let missing = Health::ScopesMissing;
+        assert_eq!(told, [missing, Health::Expiring, missing, missing]);
+    }
 
     #[test]
     fn a_credential_survives_its_text_and_never_prints() {

@@ -106,8 +106,24 @@ id!(
     LaunchId, "lch"
 );
 id!(
+    /// A seller's click on the page behind a hosted link.
+    LinkClickId, "click"
+);
+id!(
     /// Something that a platform told by itself.
     PlatformEventId, "pevt"
+);
+id!(
+    /// A credential that is to be given up at its platform.
+    RevocationId, "rev"
+);
+id!(
+    /// A request for a credential, as it is kept for whoever looks after it.
+    CredentialRequestId, "creq"
+);
+id!(
+    /// The token of a user's session at a platform.
+    OnlineTokenId, "otok"
 );
 id!(
     /// Who holds a piece of work; the fencing token of a lease.

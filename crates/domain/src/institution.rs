@@ -51,6 +51,54 @@ impl BusAccess {
     }
 }
 
+/// Whether an institution may have the credentials of its stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CredentialAccess {
+    #[default]
+    Denied,
+    Granted,
+}
+
+impl CredentialAccess {
+    pub const ALL: [Self; 2] = [Self::Denied, Self::Granted];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Denied => "DENIED",
+            Self::Granted => "GRANTED",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|access| access.code() == code)
+    }
+}
+
+/// Where the links lead that an institution hands to its sellers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// To the platform's own consent page.
+    #[default]
+    Direct,
+    /// To a page of ours that says who asks for what, and goes on from there.
+    Hosted,
+}
+
+impl Links {
+    pub const ALL: [Self; 2] = [Self::Direct, Self::Hosted];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Direct => "DIRECT",
+            Self::Hosted => "HOSTED",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|links| links.code() == code)
+    }
+}
+
 /// A payment institution that registers sellers and asks for their stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Institution {
@@ -61,6 +109,9 @@ pub struct Institution {
     /// (`https://pay.example`). None registered means that no `redirect_url` is accepted.
     pub redirect_origins: Vec<String>,
     pub bus_access: BusAccess,
+    pub credential_access: CredentialAccess,
+    /// Where a platform leaves the choice.
+    pub links: Links,
     pub created_at: DateTime<Utc>,
 }
 

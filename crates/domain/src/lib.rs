@@ -11,6 +11,7 @@ pub mod event;
 pub mod grant;
 pub mod id;
 pub mod institution;
+pub mod operator;
 pub mod operator_scopes;
 pub mod platform;
 pub mod platform_event;
@@ -21,18 +22,23 @@ pub mod store;
 
 pub use authorization::{Authorization, AuthorizationState};
 pub use event::EventType;
-pub use grant::{Credential, Grant, Health, Upkeep};
+pub use grant::{Credential, Grant, Health, Renewal, ScopeCoverage, Upkeep};
 pub use id::{
-    AuthorizationId, ClientId, DeliveryId, EndpointId, EventId, GrantId, InstitutionId,
-    InstitutionKeyId, LaunchId, LeaseId, PlatformAppId, PlatformEventId, StoreId,
+    AuthorizationId, ClientId, CredentialRequestId, DeliveryId, EndpointId, EventId, GrantId,
+    InstitutionId, InstitutionKeyId, LaunchId, LeaseId, LinkClickId, OnlineTokenId, PlatformAppId,
+    PlatformEventId, RevocationId, StoreId,
 };
-pub use institution::{AppId, Client, Institution};
+pub use institution::{AppId, Client, CredentialAccess, Institution, Links};
+pub use operator::{GrantedCodes, OperatorPermissions, OperatorRole, Permission};
 pub use operator_scopes::{OperatorScopes, OperatorScopesError};
 pub use platform::{AuthType, IdentityRealm, Platform};
 pub use platform_event::{NamedShop, PlatformEventKind, PlatformEventOutcome};
 pub use reason::{Actor, FailReason};
 pub use scope::{
-    GrantedScopes, RequiredScope, Scope, ScopeGrant, Scopes, UnreadableScopes, WriteScope,
+    AssessedScopes, GrantedScopes, RequiredScope, Scope, ScopeGrant, Scopes, UnreadableScopes,
+    WriteScope,
 };
 pub use shop::{ProvenShop, ShopIdentity, ShopLabel};
-pub use store::{AuthStatus, Authorized, Store, StoreState, TransitionError};
+pub use store::{
+    AuthStatus, Authorized, Reauthorization, Renewed, Store, StoreState, TransitionError,
+};

@@ -12,6 +12,22 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorScopes {
     text: String,
+    /// By their codes.
+    places: HashMap<String, Place>,
+}
+
+/// One half of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorList {
+    Menus,
+    Functions,
+}
+
+/// Where a code stands: the names from the top of its list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    list: OperatorList,
+    names: Vec<String>,
 }
 
 /// A text that is no such tree.
@@ -37,27 +53,28 @@ impl OperatorScopes {
     /// Takes a tree in which no code and, below one parent, no name comes twice.
     pub fn parse(text: &str) -> Result<Self, OperatorScopesError> {
         let tree: Tree = serde_json::from_str(text).map_err(OperatorScopesError::Malformed)?;
-        let mut places: HashMap<String, String> = HashMap::new();
-        let lists = [("MENU_LIST", tree.menus), ("FUNCTION_LIST", tree.functions)];
-        let mut waiting: Vec<(String, Entries)> = lists
-            .into_iter()
-            .map(|(name, entries)| (name.to_owned(), entries))
-            .collect();
+        let mut places: HashMap<String, Place> = HashMap::new();
+        let mut waiting = vec![
+            (Place::top(OperatorList::Menus), tree.menus),
+            (Place::top(OperatorList::Functions), tree.functions),
+        ];
         while let Some((above, Entries(entries))) = waiting.pop() {
             let mut names = HashSet::new();
             for (name, entry) in entries {
-                let place = format!("{above} > {name}");
+                let place = above.below(&name);
                 if !names.insert(name) {
+                    let place = place.to_string();
                     return Err(OperatorScopesError::RepeatedName { place });
                 }
                 if entry.code.is_empty() {
+                    let place = place.to_string();
                     return Err(OperatorScopesError::NoCode { place });
                 }
                 if let Some(first) = places.insert(entry.code.clone(), place.clone()) {
                     return Err(OperatorScopesError::RepeatedCode {
                         code: entry.code,
-                        first,
-                        second: place,
+                        first: first.to_string(),
+                        second: place.to_string(),
                     });
                 }
                 waiting.push((place, entry.sub));
@@ -68,12 +85,49 @@ impl OperatorScopes {
         }
         Ok(Self {
             text: text.to_owned(),
+            places,
         })
+    }
+
+    /// The names from the top of `list` to what has this code there.
+    pub(crate) fn place_of(&self, list: OperatorList, code: &str) -> Option<&[String]> {
+        let place = self.places.get(code)?;
+        (place.list == list).then_some(place.names.as_slice())
     }
 
     /// The tree as it was given, in which menus have the order that their author chose.
     pub fn as_json(&self) -> &str {
         &self.text
+    }
+}
+
+impl Place {
+    fn top(list: OperatorList) -> Self {
+        Self {
+            list,
+            names: Vec::new(),
+        }
+    }
+
+    fn below(&self, name: &str) -> Self {
+        let mut names = self.names.clone();
+        names.push(name.to_owned());
+        Self {
+            list: self.list,
+            names,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.list {
+            OperatorList::Menus => "MENU_LIST",
+            OperatorList::Functions => "FUNCTION_LIST",
+        })?;
+        self.names
+            .iter()
+            .try_for_each(|name| write!(f, " > {name}"))
     }
 }
 
@@ -127,6 +181,31 @@ impl<'de> Visitor<'de> for EntriesVisitor {
 mod tests {
     use super::*;
 
+    /// The form that the platform's page specifies, without the dots that stand for more of the same.
+    const SPECIFICATION: &str = r#"{
+        "MENU_LIST": {
+            "{$Menu_name_1}": {"code": "{$code name of menu_name_1}"},
+            "{$Menu_name_2}": {
+                "code": "{$code name of menu_name_2}",
+                "sub": {
+                    "{$Submenu_1}": {"code": "{$code name of submenu_1}"},
+                    "{$Submenu_2}": {
+                        "code": "{$code name of submenu_2}",
+                        "sub": {"...": {"code": "..."}}
+                    }
+                }
+            }
+        },
+        "FUNCTION_LIST": {
+            "{$function name_1}": {
+                "code": "{$code name of function name_1}",
+                "sub": {
+                    "{$Sub-function name_1}": {"code": "{$code name of sub-function name_1}"}
+                }
+            }
+        }
+    }"#;
+
     /// The example of the platform's page.
     const EXAMPLE: &str = r#"{
         "MENU_LIST": {
@@ -141,7 +220,7 @@ mod tests {
         },
         "FUNCTION_LIST": {
             "Use period": {"code": "Fabc1"},
-            "환불 금액 보기": {"code": "Fabc2"}
+            "View refund amount": {"code": "Fabc2"}
         }
     }"#;
 
@@ -149,6 +228,8 @@ mod tests {
     fn a_tree_is_told_as_it_was_given() {
         for text in [
             EXAMPLE,
+            SPECIFICATION,
+            r#"{"MENU_LIST":{"환불 금액":{"code":"1"}}}"#,
             r#"{"MENU_LIST":{"a":{"code":"1"}}}"#,
             r#"{"MENU_LIST":{},"FUNCTION_LIST":{"a":{"code":"1","sub":{}}}}"#,
             // Names need only differ below one parent.
@@ -156,6 +237,68 @@ mod tests {
         ] {
             assert_eq!(OperatorScopes::parse(text).unwrap().as_json(), text);
         }
+    }
+
+    fn assert_places(text: &str, list: OperatorList, expected: &[(&str, &[&str])]) {
+        let tree = OperatorScopes::parse(text).unwrap();
+        let known = tree.places.values().filter(|place| place.list == list);
+        assert_eq!(known.count(), expected.len());
+        for (code, place) in expected {
+            let place: Vec<_> = place.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(tree.place_of(list, code), Some(&place[..]), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_specified_tree_has_menus_and_functions_at_any_depth() {
+        let second = "{$Menu_name_2}";
+        assert_places(
+            SPECIFICATION,
+            OperatorList::Menus,
+            &[
+                ("{$code name of menu_name_1}", &["{$Menu_name_1}"]),
+                ("{$code name of menu_name_2}", &[second]),
+                ("{$code name of submenu_1}", &[second, "{$Submenu_1}"]),
+                ("{$code name of submenu_2}", &[second, "{$Submenu_2}"]),
+                ("...", &[second, "{$Submenu_2}", "..."]),
+            ],
+        );
+        let first = "{$function name_1}";
+        assert_places(
+            SPECIFICATION,
+            OperatorList::Functions,
+            &[
+                ("{$code name of function name_1}", &[first]),
+                (
+                    "{$code name of sub-function name_1}",
+                    &[first, "{$Sub-function name_1}"],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_example_s_tree_has_six_menus_and_two_functions() {
+        assert_places(
+            EXAMPLE,
+            OperatorList::Menus,
+            &[
+                ("Mabc1", &["Q&A"]),
+                ("Mabc2", &["Statistics"]),
+                ("Mabc3", &["Statistics", "Daily analysis"]),
+                ("Mabc4", &["Statistics", "Weekly analysis"]),
+                ("Mabc5", &["Statistics", "Weekly analysis", "Week 1"]),
+                ("Mabc6", &["Statistics", "Weekly analysis", "Week 2"]),
+            ],
+        );
+        assert_places(
+            EXAMPLE,
+            OperatorList::Functions,
+            &[
+                ("Fabc1", &["Use period"]),
+                ("Fabc2", &["View refund amount"]),
+            ],
+        );
     }
 
     #[test]
@@ -183,7 +326,7 @@ mod tests {
         for (text, told) in [
             (
                 EXAMPLE.replace("Fabc2", "Mabc5").as_str(),
-                r#"the code "Mabc5" is there twice: for FUNCTION_LIST > 환불 금액 보기 and for MENU_LIST > Statistics > Weekly analysis > Week 1"#,
+                r#"the code "Mabc5" is there twice: for FUNCTION_LIST > View refund amount and for MENU_LIST > Statistics > Weekly analysis > Week 1"#,
             ),
             (
                 r#"{"MENU_LIST":{"a":{"code":"1"},"a":{"code":"2"}}}"#,

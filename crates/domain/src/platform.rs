@@ -10,6 +10,7 @@ use serde::Serialize;
 pub enum Platform {
     Cafe24,
     Genstore,
+    Multivende,
     Shopify,
     Shopline,
     ShoplineEu,
@@ -21,6 +22,7 @@ pub enum Platform {
 pub enum IdentityRealm {
     Cafe24,
     Genstore,
+    Multivende,
     Shopify,
     Shopline,
     Woocommerce,
@@ -33,9 +35,10 @@ pub struct UnknownPlatform;
 
 impl Platform {
     /// Every platform, in the order in which they are listed to an institution.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Cafe24,
         Self::Genstore,
+        Self::Multivende,
         Self::Shopify,
         Self::Shopline,
         Self::ShoplineEu,
@@ -47,6 +50,7 @@ impl Platform {
         match self {
             Self::Cafe24 => "CAFE24",
             Self::Genstore => "GENSTORE",
+            Self::Multivende => "MULTIVENDE",
             Self::Shopify => "SHOPIFY",
             Self::Shopline => "SHOPLINE",
             Self::ShoplineEu => "SHOPLINE_EU",
@@ -70,6 +74,7 @@ impl Platform {
         match self {
             Self::Cafe24 => IdentityRealm::Cafe24,
             Self::Genstore => IdentityRealm::Genstore,
+            Self::Multivende => IdentityRealm::Multivende,
             Self::Shopify => IdentityRealm::Shopify,
             Self::Shopline | Self::ShoplineEu => IdentityRealm::Shopline,
             Self::Woocommerce => IdentityRealm::Woocommerce,
@@ -105,6 +110,7 @@ impl IdentityRealm {
         match self {
             Self::Cafe24 => "CAFE24",
             Self::Genstore => "GENSTORE",
+            Self::Multivende => "MULTIVENDE",
             Self::Shopify => "SHOPIFY",
             Self::Shopline => "SHOPLINE",
             Self::Woocommerce => "WOOCOMMERCE",

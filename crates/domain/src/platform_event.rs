@@ -7,6 +7,12 @@ use crate::shop::{ShopIdentity, ShopLabel};
 pub enum PlatformEventKind {
     /// The app was removed from the shop, or so it seems: the event may be late, or come again.
     Uninstalled,
+    /// The shop's time with the app is over, or so it seems.
+    Expired,
+    /// The shop changed what the app may do, or so it seems.
+    ScopesUpdated,
+    /// The app was installed by the platform itself, which sends a code for it.
+    CodeGranted,
     /// A customer of the shop wants to know what is kept about him.
     CustomerDataRequest,
     /// A customer of the shop wants to be forgotten.
@@ -22,6 +28,8 @@ pub enum PlatformEventKind {
 pub enum NamedShop {
     Label(ShopLabel),
     Identity(ShopIdentity),
+    /// All shops of a mall, the first and the numbered ones.
+    Mall(ShopLabel),
 }
 
 /// What came of an event.
@@ -33,6 +41,12 @@ pub enum PlatformEventOutcome {
     GrantAlive,
     /// No store holds a grant of the shop.
     NoGrant,
+    /// The platform is asked about the shop's grants, apart from this event.
+    HintTaken,
+    /// The code was taken to authorize a store; the attempt says what came of that.
+    CodeTaken,
+    /// Nobody may spend the code before the shop's seller confirms who.
+    CodeParked,
     /// Nothing is kept about customers of shops.
     NothingHeld,
     /// The shop's grants are dead and forgotten.
@@ -44,8 +58,11 @@ pub enum PlatformEventOutcome {
 }
 
 impl PlatformEventKind {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Uninstalled,
+        Self::Expired,
+        Self::ScopesUpdated,
+        Self::CodeGranted,
         Self::CustomerDataRequest,
         Self::CustomerRedaction,
         Self::ShopRedaction,
@@ -56,6 +73,9 @@ impl PlatformEventKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Uninstalled => "UNINSTALLED",
+            Self::Expired => "EXPIRED",
+            Self::ScopesUpdated => "SCOPES_UPDATED",
+            Self::CodeGranted => "CODE_GRANTED",
             Self::CustomerDataRequest => "CUSTOMER_DATA_REQUEST",
             Self::CustomerRedaction => "CUSTOMER_REDACTION",
             Self::ShopRedaction => "SHOP_REDACTION",
@@ -75,6 +95,9 @@ impl PlatformEventOutcome {
             Self::GrantEnded => "GRANT_ENDED",
             Self::GrantAlive => "GRANT_ALIVE",
             Self::NoGrant => "NO_GRANT",
+            Self::HintTaken => "HINT_TAKEN",
+            Self::CodeTaken => "CODE_TAKEN",
+            Self::CodeParked => "CODE_PARKED",
             Self::NothingHeld => "NOTHING_HELD",
             Self::ShopForgotten => "SHOP_FORGOTTEN",
             Self::Ignored => "IGNORED",

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::grant::ScopeCoverage;
+
 pub use grant::ScopeGrant;
 pub use granted::{GrantedScopes, UnreadableScopes};
 
@@ -110,6 +112,32 @@ impl Scopes {
 
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
+    }
+
+    /// What was granted, to be laid beside what is required by now.
+    pub fn granted(&self) -> GrantedScopes {
+        GrantedScopes::from_scopes(self.iter())
+    }
+}
+
+/// Scopes beside what is required, and whether that is all there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssessedScopes {
+    pub scopes: Scopes,
+    pub coverage: ScopeCoverage,
+}
+
+impl AssessedScopes {
+    pub fn of(granted: &GrantedScopes, required: &[RequiredScope], write: WriteScope) -> Self {
+        let is_missing = granted.missing(required, write).next().is_some();
+        Self {
+            scopes: Scopes::assess(granted, required, write),
+            coverage: if is_missing {
+                ScopeCoverage::Missing
+            } else {
+                ScopeCoverage::Complete
+            },
+        }
     }
 }
 

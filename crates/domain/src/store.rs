@@ -1,14 +1,16 @@
 //! One shop of a client on one platform, and the status that every channel tells.
 
+mod authorized;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::grant::Health;
+pub use self::authorized::{Authorized, Reauthorization, Renewed};
+use crate::grant::{Health, Renewal};
 use crate::id::{AuthorizationId, ClientId, GrantId, InstitutionId, StoreId};
 use crate::platform::{AuthType, Platform};
 use crate::reason::FailReason;
-use crate::scope::Scopes;
-use crate::shop::ShopIdentity;
+use crate::scope::AssessedScopes;
 
 /// The four statuses of PingPong's document; there are no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,19 +42,6 @@ impl AuthStatus {
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.code() == code)
     }
-}
-
-/// What a store has while it is authorized.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorized {
-    pub grant: GrantId,
-    pub shop: ShopIdentity,
-    pub scopes: Scopes,
-    pub authorized_at: DateTime<Utc>,
-    pub expires_at: Option<DateTime<Utc>>,
-    pub health: Health,
-    /// The end that no renewal moves, where there is one to tell: the seller has to authorize again before.
-    pub reauthorize_by: Option<DateTime<Utc>>,
 }
 
 /// The status with exactly what exists in it.
@@ -116,23 +105,32 @@ impl Store {
         }
     }
 
-    /// The attempt under way.
+    /// The attempt under way; while a grant works, the one that runs beside it.
     pub const fn current_attempt(&self) -> Option<AuthorizationId> {
-        match self.state {
-            StoreState::Processing { authorization } => Some(authorization),
-            StoreState::Unauthorized | StoreState::Success(_) | StoreState::Failed { .. } => None,
+        match &self.state {
+            StoreState::Processing { authorization } => Some(*authorization),
+            StoreState::Success(authorized) => authorized.attempt_beside(),
+            StoreState::Unauthorized | StoreState::Failed { .. } => None,
         }
     }
 
-    /// Starts an attempt; one that was under way is superseded by it.
+    /// Starts an attempt; one that was under way is superseded by it. Beside a working grant nothing else
+    /// changes, and only a grant whose health asks for it takes one.
     pub fn begin(
         self,
         authorization: AuthorizationId,
         auth_type: AuthType,
         seller_id: Option<String>,
     ) -> Result<Self, TransitionError> {
-        if matches!(self.state, StoreState::Success(_)) {
-            return Err(TransitionError::AlreadyAuthorized);
+        if let StoreState::Success(authorized) = &self.state {
+            if authorized.health() == Health::Healthy {
+                return Err(TransitionError::AlreadyAuthorized);
+            }
+            let beside = Authorized {
+                reauthorization: Some(Reauthorization::Processing { authorization }),
+                ..authorized.clone()
+            };
+            return Ok(self.with_authorized(beside).changed());
         }
         let state = StoreState::Processing { authorization };
         Ok(Self {
@@ -144,10 +142,12 @@ impl Store {
         .changed())
     }
 
-    /// Ends the current attempt well. `label` is what the platform calls the shop.
+    /// Ends the current attempt well; the grant before, if one works, is replaced. `label` is what the
+    /// platform calls the shop.
     pub fn succeed(
         self,
         authorization: AuthorizationId,
+        auth_type: AuthType,
         authorized: Authorized,
         label: Option<&str>,
     ) -> Result<Self, TransitionError> {
@@ -155,19 +155,25 @@ impl Store {
         let seller_id = self.seller_id.clone().or_else(|| label.map(str::to_owned));
         Ok(Self {
             state: StoreState::Success(authorized),
+            auth_type: Some(auth_type),
             seller_id,
             ..self
         }
         .told())
     }
 
-    /// Ends the current attempt with a reason.
+    /// Ends the current attempt with a reason. A grant that works beside it goes on as before, which is a
+    /// change and no event.
     pub fn fail(
         self,
         authorization: AuthorizationId,
         reason: FailReason,
     ) -> Result<Self, TransitionError> {
         self.expect_attempt(authorization)?;
+        if let StoreState::Success(authorized) = &self.state {
+            let kept = authorized.clone().without_attempt(reason);
+            return Ok(self.with_authorized(kept).changed());
+        }
         Ok(Self {
             state: StoreState::Failed { reason },
             ..self
@@ -196,30 +202,43 @@ impl Store {
         .told())
     }
 
-    /// The grant that the store holds was renewed, which is a change and no event.
-    pub fn renew(
+    /// The grant that the store holds was renewed. That is an event only if its scopes changed with it.
+    pub fn renew(self, grant: GrantId, renewed: Renewed) -> Result<Self, TransitionError> {
+        let before = self.authorized_by(grant)?;
+        let after = before.clone().renewed(renewed);
+        let same_scopes = after.has_scopes_of(before);
+        let store = self.with_authorized(after);
+        Ok(if same_scopes {
+            store.changed()
+        } else {
+            store.told()
+        })
+    }
+
+    /// The scopes of the grant that the store holds were read again. If they are as they were, nothing is
+    /// changed; else the institution is told.
+    pub fn read_scopes(
         self,
         grant: GrantId,
-        expires_at: Option<DateTime<Utc>>,
-    ) -> Result<Self, TransitionError> {
-        let renewed = Authorized {
-            expires_at,
-            health: Health::Healthy,
-            reauthorize_by: None,
-            ..self.authorized_by(grant)?.clone()
-        };
-        Ok(self.with_authorized(renewed).changed())
+        scopes: AssessedScopes,
+    ) -> Result<Option<Self>, TransitionError> {
+        let before = self.authorized_by(grant)?;
+        let after = before.clone().with_scopes(scopes);
+        if after.has_scopes_of(before) {
+            return Ok(None);
+        }
+        Ok(Some(self.with_authorized(after).told()))
     }
 
     /// The grant that the store holds could not be renewed, and lives on. What is already worse stays, and
     /// then nothing is changed.
-    pub fn worsen(self, grant: GrantId, health: Health) -> Result<Option<Self>, TransitionError> {
+    pub fn worsen(self, grant: GrantId, renewal: Renewal) -> Result<Option<Self>, TransitionError> {
         let authorized = self.authorized_by(grant)?;
-        if authorized.health == health || authorized.health == Health::Expiring {
+        if authorized.renewal == renewal || authorized.renewal == Renewal::Expiring {
             return Ok(None);
         }
         let worse = Authorized {
-            health,
+            renewal,
             ..authorized.clone()
         };
         Ok(Some(self.with_authorized(worse).changed()))
@@ -232,11 +251,24 @@ impl Store {
         reauthorize_by: DateTime<Utc>,
     ) -> Result<Self, TransitionError> {
         let ending = Authorized {
-            health: Health::Expiring,
+            renewal: Renewal::Expiring,
             reauthorize_by: Some(reauthorize_by),
             ..self.authorized_by(grant)?.clone()
         };
         Ok(self.with_authorized(ending).told())
+    }
+
+    /// Puts an attempt of our own beside the grant, in the same change as what calls for it.
+    pub fn offer(
+        self,
+        grant: GrantId,
+        authorization: AuthorizationId,
+    ) -> Result<Self, TransitionError> {
+        let offered = Authorized {
+            reauthorization: Some(Reauthorization::Offered { authorization }),
+            ..self.authorized_by(grant)?.clone()
+        };
+        Ok(self.with_authorized(offered))
     }
 
     fn with_authorized(self, authorized: Authorized) -> Self {
@@ -284,150 +316,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::platform::IdentityRealm;
-
-    const FIRST: AuthorizationId = AuthorizationId::new(Uuid::from_u128(11));
-    const SECOND: AuthorizationId = AuthorizationId::new(Uuid::from_u128(12));
-
-    fn store(state: StoreState) -> Store {
-        Store {
-            id: StoreId::new(Uuid::from_u128(1)),
-            institution: InstitutionId::new(Uuid::from_u128(2)),
-            client: ClientId::new(Uuid::from_u128(3)),
-            platform: Platform::Genstore,
-            store_url: "https://demo.genmystore.com".to_owned(),
-            name: "Demo".to_owned(),
-            category: "General".to_owned(),
-            extra_info: None,
-            seller_id: None,
-            auth_type: None,
-            state,
-            sequence: 4,
-            revision: 9,
-            created_at: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    fn authorized(grant: u128) -> Authorized {
-        Authorized {
-            grant: GrantId::new(Uuid::from_u128(grant)),
-            shop: ShopIdentity::new(IdentityRealm::Genstore, "7"),
-            scopes: Scopes::default(),
-            authorized_at: DateTime::UNIX_EPOCH,
-            expires_at: None,
-            health: Health::Healthy,
-            reauthorize_by: None,
-        }
-    }
-
-    #[test]
-    fn a_start_is_a_change_and_an_end_is_an_event() {
-        let begun = store(StoreState::Unauthorized)
-            .begin(FIRST, AuthType::Url, None)
-            .unwrap();
-        assert_eq!(
-            (begun.status(), begun.sequence, begun.revision),
-            (AuthStatus::Processing, 4, 10)
-        );
-        let done = begun.succeed(FIRST, authorized(1), Some("demo")).unwrap();
-        assert_eq!(
-            (done.status(), done.sequence, done.revision),
-            (AuthStatus::Success, 5, 11)
-        );
-        assert_eq!(done.seller_id.as_deref(), Some("demo"));
-    }
-
-    #[test]
-    fn what_the_institution_asked_for_is_not_replaced_by_the_proven_label() {
-        let asked = Some("Demo".to_owned());
-        let begun = store(StoreState::Unauthorized)
-            .begin(FIRST, AuthType::Url, asked)
-            .unwrap();
-        let done = begun.succeed(FIRST, authorized(1), Some("demo")).unwrap();
-        assert_eq!(done.seller_id.as_deref(), Some("Demo"));
-    }
-
-    #[test]
-    fn a_superseded_attempt_can_end_nothing() {
-        let begun = store(StoreState::Processing {
-            authorization: FIRST,
-        })
-        .begin(SECOND, AuthType::Url, None)
-        .unwrap();
-        let stale = TransitionError::NotTheCurrentAttempt;
-        assert_eq!(
-            begun.clone().succeed(FIRST, authorized(1), None),
-            Err(stale)
-        );
-        assert_eq!(
-            begun.clone().fail(FIRST, FailReason::UserDenied),
-            Err(stale)
-        );
-        assert!(begun.fail(SECOND, FailReason::UserDenied).is_ok());
-    }
-
-    #[test]
-    fn an_authorized_store_starts_nothing_and_loses_only_its_own_grant() {
-        let done = store(StoreState::Success(authorized(1)));
-        assert_eq!(
-            done.clone().begin(FIRST, AuthType::Url, None),
-            Err(TransitionError::AlreadyAuthorized)
-        );
-        let other = GrantId::new(Uuid::from_u128(2));
-        assert_eq!(
-            done.clone().lose_grant(other, FailReason::AuthExpired),
-            Err(TransitionError::NotTheCurrentGrant)
-        );
-        let own = GrantId::new(Uuid::from_u128(1));
-        let lost = done.lose_grant(own, FailReason::AuthExpired).unwrap();
-        assert_eq!(
-            (lost.status(), lost.fail_reason()),
-            (AuthStatus::Failed, Some(FailReason::AuthExpired))
-        );
-    }
-
-    #[test]
-    fn a_grant_is_renewed_worsens_and_comes_to_its_end() {
-        let grant = GrantId::new(Uuid::from_u128(1));
-        let by = DateTime::from_timestamp(100, 0).unwrap();
-        let of = |store: &Store| {
-            let authorized = store.authorized_by(grant).unwrap();
-            (
-                authorized.health,
-                authorized.reauthorize_by,
-                store.sequence,
-                store.revision,
-            )
-        };
-        let done = store(StoreState::Success(authorized(1)));
-        let failing = done
-            .clone()
-            .worsen(grant, Health::RefreshFailing)
-            .unwrap()
-            .unwrap();
-        assert_eq!(of(&failing), (Health::RefreshFailing, None, 4, 10));
-        let again = failing.clone().worsen(grant, Health::RefreshFailing);
-        assert_eq!(again, Ok(None));
-        let ending = failing.expire_soon(grant, by).unwrap();
-        assert_eq!(of(&ending), (Health::Expiring, Some(by), 5, 11));
-        let failing = ending.clone().worsen(grant, Health::RefreshFailing);
-        assert_eq!(failing, Ok(None), "it ends soon all the same");
-        let renewed = ending.renew(grant, Some(by)).unwrap();
-        assert_eq!(of(&renewed), (Health::Healthy, None, 5, 12));
-        assert_eq!(
-            renewed.authorized_by(grant).unwrap().expires_at,
-            Some(by),
-            "the end moved"
-        );
-
-        let other = GrantId::new(Uuid::from_u128(2));
-        let stale = TransitionError::NotTheCurrentGrant;
-        assert_eq!(done.clone().renew(other, None), Err(stale));
-        assert_eq!(done.clone().worsen(other, Health::Uncertain), Err(stale));
-        assert_eq!(done.expire_soon(other, by), Err(stale));
-    }
-}
+mod tests;

@@ -6,10 +6,13 @@ use secrecy::SecretString;
 use crate::code_flow::CodeFlow;
 use crate::events::PlatformEvents;
 use crate::facts::PlatformFacts;
+use crate::granted_scopes::ScopeReader;
 use crate::key_flow::KeyFlow;
 use crate::launch::Launch;
 use crate::probe::Probe;
 use crate::refresh::Refresh;
+use crate::revoke::Revoke;
+use crate::session::SessionExchange;
 
 /// A store platform: what is fixed about it, and the ways in which its stores are authorized.
 pub trait PlatformAdapter: Send + Sync {
@@ -35,8 +38,23 @@ pub trait PlatformAdapter: Send + Sync {
         None
     }
 
+    /// What a credential may do by now, where the platform tells.
+    fn scope_reader(&self) -> Option<&dyn ScopeReader> {
+        None
+    }
+
+    /// How a credential is given up, where that can be.
+    fn revoke(&self) -> Option<&dyn Revoke> {
+        None
+    }
+
     /// What a seller's browser brings who opens our app on the platform, where that is signed.
     fn launch(&self) -> Option<&dyn Launch> {
+        None
+    }
+
+    /// How session tokens are exchanged, where the platform makes any.
+    fn session(&self) -> Option<&dyn SessionExchange> {
         None
     }
 
@@ -56,6 +74,8 @@ pub struct App {
     pub scopes: Vec<String>,
     /// Replaces the platform's own host, for a sandbox: `http://127.0.0.1:9100/shopline/{shop}`.
     pub host: Option<String>,
+    /// What the platform shows beside its events, where it signs none of them.
+    pub event_key: Option<SecretString>,
 }
 
 impl App {

@@ -1,8 +1,12 @@
-//! Cafe24: unsigned callbacks, times in Korea's zone, and refresh tokens that are good once.
+//! Cafe24: unsigned callbacks and events, signed launches, times in Korea's zone, and refresh tokens that are good once.
 //!
 //! <https://developers.cafe24.com/docs-new/en/docs/guide/oauth2-authentication> and
 //! <https://developer.cafe24.com/guide/front/develop?guide_no=154>.
 
+mod events;
+mod launch;
+mod probe;
+mod revoke;
 mod token;
 
 use std::time::Duration;
@@ -14,13 +18,18 @@ use futures_util::future::BoxFuture;
 use crate::adapter::{App, PlatformAdapter};
 use crate::call::read_json;
 use crate::code_flow::{AuthorizeRequest, Callback, CallbackError, CodeFlow, ExchangeRequest};
+use crate::events::{EventNotVerified, EventProof, EventRequest, PlatformEvent, PlatformEvents};
 use crate::facts::{
-    AppNeed, FRESHNESS, LabelShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+    AppNeed, FRESHNESS, LabelShape, Lifetimes, LinkRule, PlatformFacts, SellerIdNeed, SellerIdRule,
+    StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
+use crate::launch::{Launch, LaunchError, LaunchedShop};
+use crate::probe::{Liveness, Probe, ProbeRequest};
 use crate::proof::Proof;
 use crate::query::RawQuery;
 use crate::refresh::{Refresh, RefreshRequest, RefreshStrategy, Refreshed};
+use crate::revoke::Revoke;
 use crate::standard::{AuthorizePage, AuthorizeValue, authorize_url, read_answer};
 
 pub(crate) struct Cafe24;
@@ -36,6 +45,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         example: "demomall",
         takes_domain: false,
         shape: LabelShape::Mall,
+        need: SellerIdNeed::BeforeTheLink,
     }),
     key_shape: None,
     store_url: StoreUrlRule {
@@ -53,6 +63,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         code: Some(Duration::from_mins(1)),
     },
     needs_app: AppNeed::Always,
+    links: LinkRule::AsChosen,
     freshness: FRESHNESS,
 };
 
@@ -81,6 +92,56 @@ impl PlatformAdapter for Cafe24 {
     fn refresh(&self) -> Option<&dyn Refresh> {
         Some(self)
     }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn revoke(&self) -> Option<&dyn Revoke> {
+        Some(self)
+    }
+
+    fn launch(&self) -> Option<&dyn Launch> {
+        Some(self)
+    }
+
+    fn events(&self) -> Option<&dyn PlatformEvents> {
+        Some(self)
+    }
+}
+
+impl Launch for Cafe24 {
+    fn read_launch(&self, raw_query: &str, app: &App) -> Result<LaunchedShop, LaunchError> {
+        launch::read(raw_query, app)
+    }
+
+    fn names_operators(&self) -> bool {
+        true
+    }
+}
+
+impl PlatformEvents for Cafe24 {
+    fn read_event(
+        &self,
+        request: &EventRequest<'_>,
+        app: &App,
+    ) -> Result<PlatformEvent, EventNotVerified> {
+        events::read(request, app)
+    }
+
+    fn proof(&self) -> EventProof {
+        EventProof::EventKey
+    }
+}
+
+impl Probe for Cafe24 {
+    fn probe<'a>(
+        &'a self,
+        egress: &'a egress::Client,
+        request: ProbeRequest<'a>,
+    ) -> BoxFuture<'a, Liveness> {
+        probe::probe(egress, request).boxed()
+    }
 }
 
 impl CodeFlow for Cafe24 {
@@ -94,7 +155,7 @@ impl CodeFlow for Cafe24 {
         let query = RawQuery::read(raw_query)?;
         let state = query.value("state").ok_or(CallbackError::Malformed)?;
         Ok(Callback {
-            state: state.into(),
+            state: Some(state.into()),
             shop: None,
             identity: None,
             signed: None,
@@ -111,10 +172,11 @@ impl CodeFlow for Cafe24 {
             let call = token::exchange_call(&request)?;
             let answer = call.send(egress, request.timeout).await?;
             let body = read_json(&answer.body)?;
-            let tokens = token::read_exchange(answer.status, &body, request.shop, request.now)?;
+            let shop = request.named_shop()?;
+            let tokens = token::read_exchange(answer.status, &body, shop, request.now)?;
             Ok(Proof {
-                shop: proven(request.shop),
-                origin: request.app.base_url(HOST, request.shop.host_label()),
+                shop: proven(shop),
+                origin: request.app.base_url(HOST, shop.host_label()),
                 credential: tokens.credential,
                 // Scopes that are left out are the ones that were asked for (RFC 6749, section 5.1).
                 scopes: match tokens.scopes {
@@ -150,6 +212,7 @@ impl Refresh for Cafe24 {
                 credential: tokens.credential,
                 refresh_token: tokens.refresh_token,
                 expires_at: Some(tokens.expires_at),
+                scopes: tokens.scopes,
             })
         }
         .boxed()

@@ -35,7 +35,8 @@ pub trait CodeFlow: Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorizeRequest<'a> {
     pub app: &'a App,
-    pub shop: &'a ShopLabel,
+    /// `None` only where the page is the same for every shop.
+    pub shop: Option<&'a ShopLabel>,
     /// Our callback, exactly as it is registered at the platform.
     pub redirect_uri: &'a str,
     /// Comes back in the callback. Keep it within `[A-Za-z0-9_-]`, which no encoder changes.
@@ -45,7 +46,8 @@ pub struct AuthorizeRequest<'a> {
 /// What a verified callback says.
 #[derive(Clone, Debug)]
 pub struct Callback {
-    pub state: SecretString,
+    /// `None` where the platform did not hand it through, which only some are known to leave out.
+    pub state: Option<SecretString>,
     /// `None` where the callback names no shop, so that the state alone tells which one was asked.
     pub shop: Option<ShopLabel>,
     /// The shop's stable id, where the callback itself names it.
@@ -83,8 +85,8 @@ pub enum CallbackError {
 #[derive(Clone, Copy, Debug)]
 pub struct ExchangeRequest<'a> {
     pub app: &'a App,
-    /// The shop that the answer must be about.
-    pub shop: &'a ShopLabel,
+    /// The shop that the answer must be about; `None` only where nobody could name it beforehand.
+    pub shop: Option<&'a ShopLabel>,
     /// [`AuthorizeRequest::redirect_uri`] of the link.
     pub redirect_uri: &'a str,
     /// The callback that brought the code.
@@ -92,4 +94,11 @@ pub struct ExchangeRequest<'a> {
     pub code: &'a SecretString,
     pub timeout: Duration,
     pub now: DateTime<Utc>,
+}
+
+impl<'a> ExchangeRequest<'a> {
+    /// The shop, on a platform that is always told which one it is about.
+    pub(crate) fn named_shop(&self) -> Result<&'a ShopLabel, PlatformFailure> {
+        self.shop.ok_or(PlatformFailure::Rejected)
+    }
 }

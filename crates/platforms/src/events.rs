@@ -1,13 +1,14 @@
-//! What a platform tells by itself: a signed POST to an address of ours.
+//! What a platform tells by itself: a POST to an address of ours, which proves whose it is.
 
-use domain::{NamedShop, PlatformEventKind};
+use domain::{NamedShop, PlatformEventKind, ShopIdentity, ShopLabel};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::adapter::App;
 
-/// How a platform signs and words its events.
+/// How a platform proves and words its events.
 pub trait PlatformEvents: Send + Sync {
     /// What the event says, once its signature is verified on the raw bytes of the body with any of the
-    /// app's secrets.
+    /// app's secrets, or the key beside it is the app's.
     ///
     /// No platform here signs its headers, so that the topic and the id are hints: whoever has a signed
     /// body can send it once more under another name. A shop is taken from the body, if it names one. What
@@ -18,6 +19,18 @@ pub trait PlatformEvents: Send + Sync {
         request: &EventRequest<'_>,
         app: &App,
     ) -> Result<PlatformEvent, EventNotVerified>;
+
+    /// By what an event is known to be the platform's.
+    fn proof(&self) -> EventProof;
+}
+
+/// By what an event is known to be a platform's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventProof {
+    /// The app's secret signs it.
+    AppSecret,
+    /// [`App::event_key`] stands beside it.
+    EventKey,
 }
 
 /// A request as it was received.
@@ -27,6 +40,8 @@ pub struct EventRequest<'a> {
     pub headers: &'a [(String, String)],
     /// Byte for byte.
     pub body: &'a [u8],
+    /// The header that names the shop, where the operator knows another than the platform's pages let guess.
+    pub shop_header: Option<&'a str>,
 }
 
 impl EventRequest<'_> {
@@ -50,7 +65,30 @@ pub struct PlatformEvent {
     pub id: Option<String>,
     pub shop: Option<NamedShop>,
     pub kind: PlatformEventKind,
+    /// There is one where the kind is [`PlatformEventKind::CodeGranted`].
+    pub code: Option<PushedCode>,
 }
+
+/// A code that nobody asked for, and the shop that it is about.
+#[derive(Clone, Debug)]
+pub struct PushedCode {
+    pub code: SecretString,
+    /// From a header, which no platform signs: the exchange has to prove it.
+    pub label: ShopLabel,
+    /// From the signed body.
+    pub identity: ShopIdentity,
+}
+
+impl PartialEq for PushedCode {
+    fn eq(&self, other: &Self) -> bool {
+        let (own, others) = (&self.code, &other.code);
+        own.expose_secret() == others.expose_secret()
+            && self.label == other.label
+            && self.identity == other.identity
+    }
+}
+
+impl Eq for PushedCode {}
 
 /// The events that the platforms' app stores demand an answer to; they are named alike everywhere.
 pub(crate) fn kind_of_compliance(topic: &str) -> Option<PlatformEventKind> {
@@ -62,7 +100,7 @@ pub(crate) fn kind_of_compliance(topic: &str) -> Option<PlatformEventKind> {
     })
 }
 
-/// A request that no platform signed.
+/// A request that is no platform's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event is not signed by the platform")]
+#[error("the event is not proven to be the platform's")]
 pub struct EventNotVerified;

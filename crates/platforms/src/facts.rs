@@ -33,6 +33,7 @@ pub struct PlatformFacts {
     pub write_scope: WriteScope,
     pub lifetimes: Lifetimes,
     pub needs_app: AppNeed,
+    pub links: LinkRule,
     /// How old a signed callback may be.
     pub freshness: Duration,
 }
@@ -46,6 +47,16 @@ pub struct SellerIdRule {
     /// Whether the label may also be given as the whole domain below [`PlatformFacts::shop_domain`].
     pub takes_domain: bool,
     pub shape: LabelShape,
+    pub need: SellerIdNeed,
+}
+
+/// When an institution has to say which shop it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SellerIdNeed {
+    /// Unless the store's URL says it: the shop is part of every address.
+    BeforeTheLink,
+    /// Never: who answers is known from the answer alone. One that is named must be the one that answers.
+    Never,
 }
 
 /// What a shop label is made of.
@@ -56,6 +67,8 @@ pub enum LabelShape {
     /// The id of a mall, `^[a-z0-9-]{3,50}$`, and behind a slash the number of one of its shops; without
     /// one, and with 1, it is the first.
     Mall,
+    /// A UUID, whose label stands in no host name.
+    Uuid,
 }
 
 /// Which fields of `auth_info` a platform's key has.
@@ -97,6 +110,15 @@ pub struct Lifetimes {
 pub enum AppNeed {
     Always,
     Never,
+}
+
+/// Which links lead to the platform's consent page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkRule {
+    /// Those that the institution chose.
+    AsChosen,
+    /// Those to a page of ours alone, because a callback can only be told by the browser's cookie whose it is.
+    Hosted,
 }
 
 /// A text that is no shop label of the platform.
@@ -167,7 +189,17 @@ fn read_label(shape: LabelShape, text: &str) -> Option<ShopLabel> {
             let label = if number == "1" { mall } else { text };
             Some(ShopLabel::from_checked(label))
         }
+        LabelShape::Uuid => is_uuid(text).then(|| ShopLabel::from_checked(text)),
     }
+}
+
+/// With hyphens, in either case: `8-4-4-4-12` hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups
+            .iter()
+            .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_mall_id(text: &str) -> bool {

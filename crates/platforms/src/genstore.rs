@@ -1,6 +1,8 @@
 //! GENSTORE. <https://partners.genstore.ai/docs/api-rest/api-access-token>
 
 mod initiated;
+mod session;
+mod upkeep;
 
 use domain::{AuthType, Platform, ProvenShop, ShopIdentity, WriteScope};
 use http::StatusCode;
@@ -9,11 +11,12 @@ use serde_json::Value;
 use crate::call::says_nothing;
 use crate::code_flow::ExchangeRequest;
 use crate::facts::{
-    AppNeed, FRESHNESS, LabelShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+    AppNeed, FRESHNESS, LabelShape, Lifetimes, LinkRule, PlatformFacts, SellerIdNeed, SellerIdRule,
+    StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
 use crate::query::SignedForm;
-use crate::signature::QuerySignature;
+use crate::signature::{QuerySignature, SignatureEncoding};
 use crate::standard::{
     AnswerShape, AuthorizePage, AuthorizeValue, CallbackWords, ClientProof, CodeFlowDescriptor,
     StandardCodeFlow, TokenAnswer, TokenCall, TokenEnd, TokenValue,
@@ -24,7 +27,10 @@ pub(crate) static GENSTORE: StandardCodeFlow = StandardCodeFlow {
     descriptor: &DIALECT,
     // Tokens have no end, and there is no call that renews one.
     refresh: None,
+    scope_reader: Some(&upkeep::TokenUpkeep),
+    revoke: Some(&upkeep::TokenUpkeep),
     initiated: Some(&initiated::WORDS),
+    session: Some(&session::Sessions),
 };
 
 const HOST: &str = "https://{shop}.genmystore.com";
@@ -39,6 +45,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         // Its pages call `shop` a domain and use it as a label.
         takes_domain: true,
         shape: LabelShape::Dns,
+        need: SellerIdNeed::BeforeTheLink,
     }),
     key_shape: None,
     store_url: StoreUrlRule {
@@ -57,6 +64,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         code: None,
     },
     needs_app: AppNeed::Always,
+    links: LinkRule::AsChosen,
     freshness: FRESHNESS,
 };
 
@@ -83,6 +91,7 @@ static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {
     signature: QuerySignature {
         parameter: "hmac",
         forms: &[SignedForm::Raw],
+        encoding: SignatureEncoding::Hex,
     },
     token_call: TokenCall {
         path: "/oauth2/token",
@@ -122,14 +131,15 @@ fn proven_shop(
         .as_str()
         .ok_or(PlatformFailure::Unreachable)?;
     let identity = ShopIdentity::new(facts.platform.realm(), shop_id);
+    let shop = request.named_shop()?;
     if request.callback.identity.as_ref() != Some(&identity)
-        || facts.parse_seller_id(domain).as_ref() != Ok(request.shop)
+        || facts.parse_seller_id(domain).as_ref() != Ok(shop)
     {
         return Err(PlatformFailure::ShopMismatch);
     }
     Ok(ProvenShop {
         identity,
-        label: Some(request.shop.clone()),
+        label: Some(shop.clone()),
     })
 }
 

@@ -19,17 +19,21 @@ mod events;
 mod facts;
 mod failure;
 mod genstore;
+mod granted_scopes;
 mod instant;
 mod jwt;
 mod key_flow;
 mod launch;
 #[cfg(test)]
 mod loopback;
+mod multivende;
 mod probe;
 mod proof;
 mod query;
 mod refresh;
 mod registry;
+mod revoke;
+mod session;
 mod shopify;
 mod shopline;
 mod signature;
@@ -40,15 +44,22 @@ pub use adapter::{App, PlatformAdapter};
 pub use code_flow::{
     AuthorizeRequest, Callback, CallbackAnswer, CallbackError, CodeFlow, ExchangeRequest, Signed,
 };
-pub use events::{EventNotVerified, EventRequest, PlatformEvent, PlatformEvents};
+pub use events::{
+    EventNotVerified, EventProof, EventRequest, PlatformEvent, PlatformEvents, PushedCode,
+};
 pub use facts::{
-    AppNeed, KeyShape, LabelShape, Lifetimes, NotALabel, NotAStoreUrl, PlatformFacts, SellerIdRule,
-    StoreUrlRule,
+    AppNeed, KeyShape, LabelShape, Lifetimes, LinkRule, NotALabel, NotAStoreUrl, PlatformFacts,
+    SellerIdNeed, SellerIdRule, StoreUrlRule,
 };
 pub use failure::{PlatformFailure, RefreshVerdict};
+pub use granted_scopes::ScopeReader;
 pub use key_flow::{KeyFlow, ProveRequest};
-pub use launch::{Launch, LaunchError, LaunchedShop};
+pub use launch::{Launch, LaunchError, LaunchOperator, LaunchedShop};
 pub use probe::{Liveness, Probe, ProbeRequest};
 pub use proof::{Proof, RefreshToken};
 pub use refresh::{Refresh, RefreshRequest, RefreshStrategy, Refreshed};
 pub use registry::adapter;
+pub use revoke::{Revoke, RevokeReach, RevokeRequest};
+pub use session::{
+    SessionAccess, SessionExchange, SessionProof, SessionRequest, SessionTokenError, SessionUser,
+};

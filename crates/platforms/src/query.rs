@@ -58,6 +58,15 @@ impl<'a> RawQuery<'a> {
             .filter(|value| !value.is_empty())
     }
 
+    /// The value of a parameter without its percent-encoding, and nothing else decoded: `+` stays what it is.
+    pub(crate) fn percent_decoded(&self, key: &str) -> Option<Vec<u8>> {
+        let parameter = self
+            .parameters
+            .iter()
+            .find(|parameter| parameter.key == key)?;
+        Some(percent_decode_str(parameter.raw_value).collect())
+    }
+
     /// The text that is signed: every parameter but the signature, those not yet invented included.
     ///
     /// There is none in the decoded form where a decoded text holds a separator: `state=x%26shop%3Dy`

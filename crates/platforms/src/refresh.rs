@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Credential, ProvenShop};
+use domain::{Credential, GrantedScopes, ProvenShop};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
@@ -59,4 +59,6 @@ pub struct Refreshed {
     pub refresh_token: Option<RefreshToken>,
     /// The end as the answer tells it, or else by the lifetime that the platform documents.
     pub expires_at: Option<DateTime<Utc>>,
+    /// What the newer token may do; `None` where the answer names no scopes: then it is what it was.
+    pub scopes: Option<GrantedScopes>,
 }

@@ -13,7 +13,8 @@ use url::Url;
 use crate::adapter::{App, PlatformAdapter};
 use crate::call::{Call, parse_url, read_json, says_nothing, secret_header};
 use crate::facts::{
-    AppNeed, FRESHNESS, KeyShape, LabelShape, Lifetimes, PlatformFacts, SellerIdRule, StoreUrlRule,
+    AppNeed, FRESHNESS, KeyShape, LabelShape, Lifetimes, LinkRule, PlatformFacts, SellerIdNeed,
+    SellerIdRule, StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
 use crate::key_flow::{KeyFlow, ProveRequest};
@@ -39,6 +40,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         example: "demo-shop.myshopify.com",
         takes_domain: true,
         shape: LabelShape::Dns,
+        need: SellerIdNeed::BeforeTheLink,
     }),
     key_shape: Some(KeyShape::Token),
     store_url: StoreUrlRule {
@@ -56,6 +58,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         code: None,
     },
     needs_app: AppNeed::Always,
+    links: LinkRule::AsChosen,
     freshness: FRESHNESS,
 };
 

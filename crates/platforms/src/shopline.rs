@@ -15,13 +15,13 @@ use serde_json::Value;
 use crate::call::says_nothing;
 use crate::code_flow::ExchangeRequest;
 use crate::facts::{
-    AppNeed, FRESHNESS, LABEL_PATTERN, LabelShape, Lifetimes, PlatformFacts, SellerIdRule,
-    StoreUrlRule,
+    AppNeed, FRESHNESS, LABEL_PATTERN, LabelShape, Lifetimes, LinkRule, PlatformFacts,
+    SellerIdNeed, SellerIdRule, StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
 use crate::jwt::unverified_claims;
 use crate::query::SignedForm;
-use crate::signature::QuerySignature;
+use crate::signature::{QuerySignature, SignatureEncoding};
 use crate::standard::{
     AnswerShape, AuthorizePage, AuthorizeValue, CallbackWords, ClientProof, CodeFlowDescriptor,
     StandardCodeFlow, TokenAnswer, TokenCall, TokenEnd, TokenValue,
@@ -34,7 +34,11 @@ pub(crate) static SHOPLINE: StandardCodeFlow = StandardCodeFlow {
     refresh: Some(&AppSigned {
         facts: &SHOPLINE_FACTS,
     }),
+    // Neither is documented: https://developer.shopline.com/docs/apps/api-instructions-for-use
+    scope_reader: None,
+    revoke: None,
     initiated: Some(&initiated::WORDS),
+    session: None,
 };
 
 pub(crate) static SHOPLINE_EU: StandardCodeFlow = StandardCodeFlow {
@@ -43,7 +47,11 @@ pub(crate) static SHOPLINE_EU: StandardCodeFlow = StandardCodeFlow {
     refresh: Some(&AppSigned {
         facts: &SHOPLINE_EU_FACTS,
     }),
+    // Neither is documented: https://developer.shopline.com/docs/apps/api-instructions-for-use
+    scope_reader: None,
+    revoke: None,
     initiated: Some(&initiated::WORDS),
+    session: None,
 };
 
 static SHOPLINE_FACTS: PlatformFacts = facts(Platform::Shopline, "SHOPLINE");
@@ -61,6 +69,7 @@ const fn facts(platform: Platform, name: &'static str) -> PlatformFacts {
             example: "demo-shop",
             takes_domain: false,
             shape: LabelShape::Dns,
+            need: SellerIdNeed::BeforeTheLink,
         }),
         key_shape: None,
         store_url: StoreUrlRule {
@@ -79,6 +88,7 @@ const fn facts(platform: Platform, name: &'static str) -> PlatformFacts {
             code: Some(Duration::from_mins(10)),
         },
         needs_app: AppNeed::Always,
+        links: LinkRule::AsChosen,
         freshness: FRESHNESS,
     }
 }
@@ -109,6 +119,7 @@ static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {
     signature: QuerySignature {
         parameter: "sign",
         forms: &[SignedForm::Raw, SignedForm::Decoded],
+        encoding: SignatureEncoding::Hex,
     },
     token_call: TokenCall {
         path: "/admin/oauth/token/create",
@@ -133,12 +144,13 @@ fn proven_shop(
     request: &ExchangeRequest<'_>,
 ) -> Result<ProvenShop, PlatformFailure> {
     let access_token = fields["accessToken"].as_str().unwrap_or_default();
-    if !token_is_of(facts, access_token, request.shop) {
+    let shop = request.named_shop()?;
+    if !token_is_of(facts, access_token, shop) {
         return Err(PlatformFailure::ShopMismatch);
     }
     Ok(ProvenShop {
-        identity: ShopIdentity::new(facts.platform.realm(), request.shop.as_str()),
-        label: Some(request.shop.clone()),
+        identity: ShopIdentity::new(facts.platform.realm(), shop.as_str()),
+        label: Some(shop.clone()),
     })
 }
 

@@ -1,4 +1,4 @@
-//! HMAC-SHA256 in hex, which signs everything that these platforms sign.
+//! HMAC-SHA256, which signs everything that these platforms sign.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,15 @@ pub(crate) struct QuerySignature {
     pub(crate) parameter: &'static str,
     /// The forms that are tried, the likeliest first.
     pub(crate) forms: &'static [SignedForm],
+    pub(crate) encoding: SignatureEncoding,
+}
+
+/// How a signature's bytes are written into a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureEncoding {
+    Hex,
+    /// With padding, and percent-encoded. Its `+` stands for itself, and is no space.
+    Base64,
 }
 
 impl QuerySignature {
@@ -25,13 +34,13 @@ impl QuerySignature {
         secrets: &[SecretString],
     ) -> Option<Vec<u8>> {
         self.signer(query, secrets)?;
-        hex::decode(query.value(self.parameter)?).ok()
+        self.bytes(query)
     }
 
     /// Which of the secrets signed the query, if any did. Comparisons take the same time for every
     /// signature.
     pub(crate) fn signer(&self, query: &RawQuery<'_>, secrets: &[SecretString]) -> Option<usize> {
-        let signature = hex::decode(query.value(self.parameter)?).ok()?;
+        let signature = self.bytes(query)?;
         let texts: Vec<String> = self
             .forms
             .iter()
@@ -45,6 +54,22 @@ impl QuerySignature {
             })
         })
     }
+
+    fn bytes(&self, query: &RawQuery<'_>) -> Option<Vec<u8>> {
+        match self.encoding {
+            SignatureEncoding::Hex => hex::decode(query.value(self.parameter)?).ok(),
+            SignatureEncoding::Base64 => {
+                STANDARD.decode(query.percent_decoded(self.parameter)?).ok()
+            }
+        }
+    }
+}
+
+/// Whether a platform shows the key that we know, in the same time for every text: what is compared are
+/// MACs of the two, whose lengths and bytes say nothing about either.
+pub(crate) fn is_same_key(known: &SecretString, shown: &str) -> bool {
+    let shown = mac(&shown.into(), [b"key"]).finalize().into_bytes();
+    mac(known, [b"key"]).verify_slice(&shown).is_ok()
 }
 
 /// The signature over the parts, one after the other, in lower-case hex.
@@ -66,6 +91,13 @@ pub(crate) fn signs_body(secrets: &[SecretString], body: &[u8], signature: &str)
             .iter()
             .any(|secret| mac(secret, [body]).verify_slice(&signature).is_ok())
     })
+}
+
+/// Which of the secrets signed the text.
+pub(crate) fn signer_of(secrets: &[SecretString], text: &[u8], signature: &[u8]) -> Option<usize> {
+    secrets
+        .iter()
+        .position(|secret| mac(secret, [text]).verify_slice(signature).is_ok())
 }
 
 fn mac<const N: usize>(secret: &SecretString, parts: [&[u8]; N]) -> Hmac<Sha256> {

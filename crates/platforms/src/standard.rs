@@ -9,7 +9,7 @@ mod token;
 
 pub(crate) use authorize::url as authorize_url;
 pub(crate) use callback::read_answer;
-pub(crate) use token::{granted_fields, read_end, sign_headers};
+pub(crate) use token::{granted_fields, read_end, read_scopes, sign_headers};
 
 use domain::{NamedShop, PlatformEventKind, ProvenShop};
 use futures_util::FutureExt;
@@ -20,13 +20,16 @@ use serde_json::Value;
 use crate::adapter::{App, PlatformAdapter};
 use crate::call::read_json;
 use crate::code_flow::{AuthorizeRequest, Callback, CallbackError, CodeFlow, ExchangeRequest};
-use crate::events::{EventNotVerified, EventRequest, PlatformEvent, PlatformEvents};
+use crate::events::{EventNotVerified, EventProof, EventRequest, PlatformEvent, PlatformEvents};
 use crate::facts::PlatformFacts;
 use crate::failure::PlatformFailure;
+use crate::granted_scopes::ScopeReader;
 use crate::launch::{Launch, LaunchError, LaunchedShop};
 use crate::probe::{Liveness, Probe, ProbeRequest};
 use crate::proof::Proof;
 use crate::refresh::Refresh;
+use crate::revoke::Revoke;
+use crate::session::SessionExchange;
 use crate::signature::QuerySignature;
 
 /// A platform whose dialect is told by its words alone.
@@ -35,8 +38,14 @@ pub(crate) struct StandardCodeFlow {
     pub(crate) descriptor: &'static CodeFlowDescriptor,
     /// How its tokens are renewed, where they are.
     pub(crate) refresh: Option<&'static dyn Refresh>,
+    /// How the scopes of its tokens are read again, where they are.
+    pub(crate) scope_reader: Option<&'static dyn ScopeReader>,
+    /// How its tokens are given up, where they can be.
+    pub(crate) revoke: Option<&'static dyn Revoke>,
     /// What it begins by itself, where that is in words of this kind.
     pub(crate) initiated: Option<&'static InitiatedWords>,
+    /// How session tokens are exchanged, where there are any.
+    pub(crate) session: Option<&'static dyn SessionExchange>,
 }
 
 /// The words of what the platform begins: launches, events, and the probe that an event calls for.
@@ -61,7 +70,12 @@ pub(crate) struct EventWords {
     pub(crate) kind: fn(&str, &Value) -> PlatformEventKind,
     /// The shop that a body names.
     pub(crate) shop: fn(&PlatformFacts, &Value) -> Option<NamedShop>,
+    /// The code that a body brings, where any does.
+    pub(crate) code: Option<ReadCode>,
 }
+
+/// Reads the code that a body brings, behind the client id that it is for.
+pub(crate) type ReadCode = fn(&Value) -> Option<(&str, &str)>;
 
 /// The cheapest GET that presents an access token.
 #[derive(Debug)]
@@ -185,12 +199,24 @@ impl PlatformAdapter for StandardCodeFlow {
         self.refresh.map(|refresh| refresh as &dyn Refresh)
     }
 
+    fn scope_reader(&self) -> Option<&dyn ScopeReader> {
+        self.scope_reader.map(|reader| reader as &dyn ScopeReader)
+    }
+
+    fn revoke(&self) -> Option<&dyn Revoke> {
+        self.revoke.map(|revoke| revoke as &dyn Revoke)
+    }
+
     fn probe(&self) -> Option<&dyn Probe> {
         self.initiated.map(|words| &words.probe as &dyn Probe)
     }
 
     fn launch(&self) -> Option<&dyn Launch> {
         self.initiated.map(|_| self as &dyn Launch)
+    }
+
+    fn session(&self) -> Option<&dyn SessionExchange> {
+        self.session.map(|session| session as &dyn SessionExchange)
     }
 
     fn events(&self) -> Option<&dyn PlatformEvents> {
@@ -203,6 +229,10 @@ impl Launch for StandardCodeFlow {
         let initiated = self.initiated.ok_or(LaunchError::Malformed)?;
         launch::read(self.facts, self.descriptor, initiated, raw_query, app)
     }
+
+    fn names_operators(&self) -> bool {
+        false
+    }
 }
 
 impl PlatformEvents for StandardCodeFlow {
@@ -213,6 +243,10 @@ impl PlatformEvents for StandardCodeFlow {
     ) -> Result<PlatformEvent, EventNotVerified> {
         let initiated = self.initiated.ok_or(EventNotVerified)?;
         events::read(self.facts, initiated, request, app)
+    }
+
+    fn proof(&self) -> EventProof {
+        EventProof::AppSecret
     }
 }
 

@@ -14,7 +14,9 @@ use url::Url;
 
 use crate::adapter::PlatformAdapter;
 use crate::call::{Call, parse_url, read_json, says_nothing, secret_header};
-use crate::facts::{AppNeed, FRESHNESS, KeyShape, Lifetimes, PlatformFacts, StoreUrlRule};
+use crate::facts::{
+    AppNeed, FRESHNESS, KeyShape, Lifetimes, LinkRule, PlatformFacts, StoreUrlRule,
+};
 use crate::failure::PlatformFailure;
 use crate::key_flow::{KeyFlow, ProveRequest};
 use crate::proof::Proof;
@@ -40,6 +42,7 @@ static FACTS: PlatformFacts = PlatformFacts {
         code: None,
     },
     needs_app: AppNeed::Never,
+    links: LinkRule::AsChosen,
     freshness: FRESHNESS,
 };
 

@@ -3,8 +3,14 @@
 //! Statuses and words of refusals are those that integrators report; the pages
 //! show few of them.
 
+mod admin;
+mod launch;
+mod revoke;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use launch::MallLaunch;
+pub use launch::MallOperator;
 
 use std::collections::HashMap;
 
@@ -20,6 +26,7 @@ use url::form_urlencoded;
 
 use crate::call_log::noted;
 use crate::consent::{self, ConsentWords};
+use crate::launch::LaunchTarget;
 use crate::registry::Token;
 use crate::script::{Fault, Step, act_out};
 use crate::{AppRegistration, Dialect, Sandbox, Shop};
@@ -63,10 +70,21 @@ const BAD_REDIRECT_URI: &str = "The redirect_uri added by Cafe24 Developers is i
 const BAD_PARAMETERS: &str = "The request is invalid. check the request parameters.";
 
 pub(crate) fn scope() -> Scope {
-    web::scope("/cafe24/{shop}/api/v2/oauth")
-        .route("/authorize", web::get().to(show_consent))
-        .route("/authorize", web::post().to(decide_consent))
-        .route("/token", web::post().to(token))
+    web::scope("/cafe24/{shop}")
+        .route("/api/v2/oauth/authorize", web::get().to(show_consent))
+        .route("/api/v2/oauth/authorize", web::post().to(decide_consent))
+        .route("/api/v2/oauth/token", web::post().to(token))
+        .route("/api/v2/oauth/revoke", web::post().to(revoke::revoke))
+        .route("/api/v2/admin/apps", web::get().to(admin::apps))
+        .route("/sandbox/launch", web::get().to(launch))
+}
+
+async fn launch(
+    sandbox: web::Data<Sandbox>,
+    mall: web::Path<Shop>,
+    target: web::Query<LaunchTarget>,
+) -> HttpResponse {
+    target.redirect(&sandbox, Dialect::Cafe24, &mall)
 }
 
 async fn show_consent(
@@ -206,6 +224,8 @@ fn answer_token(
                     &app,
                     Fault::answering(fault, &owner),
                     &Fault::narrow(fault, &scopes),
+                    None,
+                    fault,
                 ),
                 Err(refusal) => refuse_grant(refusal.outcome()),
             }
@@ -224,6 +244,8 @@ fn answer_token(
                     &app,
                     Fault::answering(fault, shop),
                     &Fault::narrow(fault, &scopes),
+                    Some(value("refresh_token")),
+                    fault,
                 ),
                 None => refuse_grant("refused: refresh token"),
             }
@@ -247,11 +269,21 @@ fn authenticate(sandbox: &Sandbox, request: &HttpRequest) -> Option<AppRegistrat
     (app.client_secret.expose_secret() == secret).then(|| app.clone())
 }
 
-/// A new pair. The refresh token before it is dead from now on; access tokens
-/// live to their end.
-fn grant(sandbox: &Sandbox, app: &AppRegistration, mall: &Shop, scopes: &[String]) -> HttpResponse {
+/// A new pair. The refresh token that was presented is dead from now on, unless
+/// a rule keeps it; access tokens live to their end.
+fn grant(
+    sandbox: &Sandbox,
+    app: &AppRegistration,
+    mall: &Shop,
+    scopes: &[String],
+    presented: Option<&str>,
+    fault: Option<&Fault>,
+) -> HttpResponse {
     let access_token = sandbox.random_hex::<16>();
-    let refresh_token = sandbox.random_hex::<16>();
+    let refresh_token = match (fault, presented) {
+        (Some(Fault::SameRefreshToken | Fault::NoRefreshToken), Some(kept)) => kept.to_owned(),
+        _ => sandbox.random_hex::<16>(),
+    };
     let now = sandbox.now();
     let (access_end, refresh_end) = (now + ACCESS_LIFETIME, now + REFRESH_LIFETIME);
     let mut state = sandbox.state();
@@ -268,7 +300,7 @@ fn grant(sandbox: &Sandbox, app: &AppRegistration, mall: &Shop, scopes: &[String
         value: SecretString::from(refresh_token.as_str()),
         until: Some(refresh_end),
     });
-    let body = json!({
+    let mut body = json!({
         "access_token": access_token,
         "expires_at": korean(access_end),
         "refresh_token": refresh_token,
@@ -281,6 +313,17 @@ fn grant(sandbox: &Sandbox, app: &AppRegistration, mall: &Shop, scopes: &[String
         "shop_no": "1",
         "token_type": "Bearer",
     });
+    match fault {
+        Some(Fault::NoExpiry) => {
+            body["expires_at"].take();
+            body["refresh_token_expires_at"].take();
+        }
+        Some(Fault::NoRefreshToken) => {
+            body["refresh_token"].take();
+            body["refresh_token_expires_at"].take();
+        }
+        _ => {}
+    }
     noted(HttpResponse::Ok().json(body), "token granted")
 }
 

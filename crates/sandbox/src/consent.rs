@@ -13,7 +13,7 @@ use crate::registry::Code;
 use crate::script::{Fault, Step, act_out};
 use crate::{AppRegistration, Dialect, Sandbox, Shop};
 
-pub(crate) use page::hash_route;
+pub(crate) use page::{document, hash_route};
 
 /// The URL that a browser ends up at when it opens an authorize URL.
 ///
@@ -190,10 +190,10 @@ fn is_scope(scope: &str) -> bool {
 }
 
 /// Why the platform shows an error page in place of the consent page.
-struct Refusal(&'static str);
+pub(crate) struct Refusal(pub(crate) &'static str);
 
 impl Refusal {
-    fn page(&self) -> HttpResponse {
+    pub(crate) fn page(&self) -> HttpResponse {
         let markup = page::refusal(self.0);
         html(
             HttpResponse::BadRequest(),
@@ -203,7 +203,7 @@ impl Refusal {
     }
 }
 
-fn html(
+pub(crate) fn html(
     mut response: actix_web::HttpResponseBuilder,
     markup: &Markup,
     outcome: &'static str,

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::registry::secret;
-use crate::{AppRegistration, Dialect, KeyPermission, Rule, Sandbox, Shop, Topic};
+use crate::{
+    AppRegistration, Dialect, KeyPermission, MallOperator, Rule, Sandbox, Shop, ShopUser,
+    SignedEvent, Topic,
+};
 
 /// One of the handle's methods, with its arguments.
 #[derive(Deserialize)]
@@ -45,6 +48,14 @@ pub(crate) enum Command {
         shop: Shop,
         client_id: Option<String>,
         app_url: String,
+        /// Who opens the app; for CAFE24 alone, where it is the chief if absent.
+        operator: Option<MallOperator>,
+    },
+    /// The key beside CAFE24's events.
+    SetEventKey {
+        client_id: String,
+        #[serde(deserialize_with = "secret")]
+        key: SecretString,
     },
     /// Answers `{"headers": {…}, "body": "…"}`, to be sent byte for byte.
     Event {
@@ -52,6 +63,28 @@ pub(crate) enum Command {
         shop: Shop,
         client_id: Option<String>,
         topic: Topic,
+    },
+    /// Answers `{"session_token": …}`.
+    SessionToken {
+        shop: Shop,
+        client_id: Option<String>,
+        user: ShopUser,
+        scopes: Vec<String>,
+    },
+    EndSessions {
+        shop: Shop,
+    },
+    /// Of a GENSTORE app; answers as `Event` does.
+    ChangeScopes {
+        shop: Shop,
+        client_id: Option<String>,
+        scopes: Vec<String>,
+    },
+    /// Answers as `Event` does.
+    PushCode {
+        shop: Shop,
+        client_id: Option<String>,
+        scopes: Vec<String>,
     },
     Advance {
         by_ms: u64,
@@ -99,26 +132,66 @@ pub(crate) async fn control(
             shop,
             client_id,
             app_url,
-        } => match sandbox.launch(dialect, &shop, client_id.as_deref(), &app_url) {
-            Ok(location) => answer = json!({"location": location}),
-            Err(error) => return refusal(&error.to_string()),
-        },
+            operator,
+        } => {
+            let client_id = client_id.as_deref();
+            let launched = match operator {
+                Some(operator) if dialect == Dialect::Cafe24 => {
+                    sandbox.launch_by(&operator, &shop, client_id, &app_url)
+                }
+                Some(_) => return refusal("this platform does not say who opens an app"),
+                None => sandbox.launch(dialect, &shop, client_id, &app_url),
+            };
+            match launched {
+                Ok(location) => answer = json!({"location": location}),
+                Err(error) => return refusal(&error.to_string()),
+            }
+        }
+        Command::SetEventKey { client_id, key } => sandbox.set_event_key(&client_id, key),
         Command::Event {
             dialect,
             shop,
             client_id,
             topic,
         } => match sandbox.event(dialect, &shop, client_id.as_deref(), topic) {
-            Ok(event) => {
-                let headers: HashMap<_, _> = event.headers.into_iter().collect();
-                answer = json!({"headers": headers, "body": event.body});
-            }
+            Ok(event) => answer = told(event),
+            Err(error) => return refusal(&error.to_string()),
+        },
+        Command::SessionToken {
+            shop,
+            client_id,
+            user,
+            scopes,
+        } => match sandbox.session_token(&shop, client_id.as_deref(), user, &scopes) {
+            Ok(token) => answer = json!({"session_token": token.expose_secret()}),
+            Err(error) => return refusal(&error.to_string()),
+        },
+        Command::EndSessions { shop } => sandbox.end_sessions(&shop),
+        Command::ChangeScopes {
+            shop,
+            client_id,
+            scopes,
+        } => match sandbox.change_scopes(&shop, client_id.as_deref(), &scopes) {
+            Ok(event) => answer = told(event),
+            Err(error) => return refusal(&error.to_string()),
+        },
+        Command::PushCode {
+            shop,
+            client_id,
+            scopes,
+        } => match sandbox.push_code(&shop, client_id.as_deref(), &scopes) {
+            Ok(event) => answer = told(event),
             Err(error) => return refusal(&error.to_string()),
         },
         Command::Advance { by_ms } => sandbox.advance(Duration::from_millis(by_ms)),
         Command::Calls => answer = json!({"calls": sandbox.calls()}),
     }
     HttpResponse::Ok().json(answer)
+}
+
+fn told(event: SignedEvent) -> Value {
+    let headers: HashMap<_, _> = event.headers.into_iter().collect();
+    json!({"headers": headers, "body": event.body})
 }
 
 fn refusal(error: &str) -> HttpResponse {

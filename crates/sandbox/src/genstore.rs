@@ -1,7 +1,11 @@
 //! GENSTORE: <https://partners.genstore.ai/docs/api-rest/api-access-token>.
 
+mod scopes;
+mod session;
 #[cfg(test)]
 mod tests;
+
+pub use self::session::ShopUser;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
@@ -13,7 +17,7 @@ use serde_json::json;
 use crate::call_log::noted;
 use crate::consent::{self, ConsentWords};
 use crate::launch::LaunchTarget;
-use crate::registry::{Token, secret};
+use crate::registry::{Token, optional_secret, secret};
 use crate::script::{Fault, Step, act_out};
 use crate::{AppRegistration, Dialect, Sandbox, Shop};
 
@@ -34,6 +38,7 @@ pub(crate) fn scope() -> Scope {
             "/api/202412/oauth2/access_scopes",
             web::get().to(access_scopes),
         )
+        .route("/api/202412/shops/info", web::get().to(shop_info))
         .route("/api/202412/oauth2/uninstall", web::delete().to(uninstall))
         .route("/sandbox/launch", web::get().to(launch))
 }
@@ -83,7 +88,10 @@ struct TokenRequest {
     #[serde(deserialize_with = "secret")]
     client_secret: SecretString,
     grant_type: String,
-    code: String,
+    code: Option<String>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    subject_token: Option<SecretString>,
+    requested_token_type: Option<String>,
 }
 
 /// GENSTORE documents that a failure is not 2xx and carries `error`; the
@@ -106,13 +114,18 @@ fn answer_token(
     let Ok(asked) = serde_json::from_slice::<TokenRequest>(body) else {
         return failure(StatusCode::BAD_REQUEST, "invalid request", "refused: body");
     };
-    if asked.grant_type != "code" {
+    let is_exchange = match (&*asked.grant_type, &asked.code, &asked.subject_token) {
+        ("code", Some(_), None) => Some(false),
+        ("token-exchange", None, Some(_)) => Some(true),
+        _ => None,
+    };
+    let Some(is_exchange) = is_exchange else {
         return failure(
             StatusCode::BAD_REQUEST,
             "unsupported grantType",
             "refused: grant type",
         );
-    }
+    };
     let app = sandbox
         .state()
         .registry
@@ -143,12 +156,20 @@ fn answer_token(
         }
         _ => {}
     }
+    if is_exchange {
+        let subject_token = asked.subject_token.as_ref();
+        let exchange = session::Exchange {
+            subject_token: subject_token.map_or("", |token| token.expose_secret()),
+            wanted: asked.requested_token_type.as_deref(),
+        };
+        return session::exchange(sandbox, &app, shop, &exchange, fault);
+    }
     let now = sandbox.now();
     let redeemed = sandbox.state().registry.redeem_code(
         Dialect::Genstore,
         &app.client_id,
         shop,
-        &asked.code,
+        asked.code.as_deref().unwrap_or_default(),
         now,
     );
     let (owner, scopes) = match redeemed {
@@ -218,12 +239,37 @@ async fn access_scopes(
     .await
 }
 
-async fn uninstall(
+/// <https://partners.genstore.ai/docs/api-rest/28>
+async fn shop_info(
     sandbox: web::Data<Sandbox>,
     shop: web::Path<Shop>,
     request: HttpRequest,
 ) -> HttpResponse {
     let fault = sandbox.take_fault(Dialect::Genstore, &shop, Step::Probe);
+    act_out(fault, |fault| {
+        let needed = ["read_shops", "write_shops"];
+        if let Err(refusal) = authenticate(&sandbox, &shop, &request, &needed, fault) {
+            return refusal;
+        }
+        // The domain that customers see, which is not the one of the back office.
+        let told = json!({"shop": {
+            "shopId": shop.id().to_string(),
+            "shopName": shop.name(),
+            "domain": format!("{shop}.example"),
+            "country": "US",
+            "currency": "USD",
+        }});
+        noted(HttpResponse::Ok().json(told), "shop told")
+    })
+    .await
+}
+
+async fn uninstall(
+    sandbox: web::Data<Sandbox>,
+    shop: web::Path<Shop>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let fault = sandbox.take_fault(Dialect::Genstore, &shop, Step::Revoke);
     act_out(fault, |fault| {
         if let Err(refusal) = authenticate(&sandbox, &shop, &request, &["write_apps"], fault) {
             return refusal;

@@ -2,7 +2,8 @@
 //!
 //! Each dialect lives under a path prefix of its own, and everything after
 //! `/{dialect}/{shop}` is the platform's own path, so that the broker reaches
-//! it with `--host 'http://127.0.0.1:PORT/shopline/{shop}'`. Shops exist as
+//! it with `--host 'http://127.0.0.1:PORT/shopline/{shop}'`; MULTIVENDE, which
+//! has one host for all shops, is at `/multivende`. Shops exist as
 //! soon as somebody names them; platform apps, pasted tokens and API keys are
 //! registered through [`Sandbox`] or, from another process, `POST /control`.
 //!
@@ -22,6 +23,7 @@ mod control;
 mod event;
 mod genstore;
 mod launch;
+mod multivende;
 mod redirect;
 mod registry;
 mod script;
@@ -34,14 +36,17 @@ mod woocommerce;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
+pub use cafe24::MallOperator;
 pub use call_log::Call;
 pub use consent::consent_url;
 pub use event::{SignedEvent, Topic};
+pub use genstore::ShopUser;
 pub use registry::{AppRegistration, KeyPermission};
 pub use script::{Fault, Rule, RuleError, Step};
 pub use shop::{Dialect, InvalidShop, Shop};
@@ -61,6 +66,8 @@ pub fn start(sandbox: Sandbox, listen: SocketAddr) -> io::Result<RunningSandbox>
         .workers(2)
         .disable_signals()
         .shutdown_timeout(1)
+        // Its callers share a busy machine with it; none of them is slow on purpose.
+        .client_request_timeout(Duration::from_mins(1))
         // A call that is never answered must end when its client hangs up.
         .h1_allow_half_closed(false)
         .bind(listen)?;
@@ -82,6 +89,7 @@ fn routes(sandbox: Sandbox) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(shopline::scope().wrap(from_fn(call_log::record)))
             .service(genstore::scope().wrap(from_fn(call_log::record)))
             .service(cafe24::scope().wrap(from_fn(call_log::record)))
+            .service(multivende::scope().wrap(from_fn(call_log::record)))
             .service(shopify::scope().wrap(from_fn(call_log::record)))
             .service(woocommerce::scope().wrap(from_fn(call_log::record)));
     }

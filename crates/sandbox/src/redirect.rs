@@ -15,7 +15,7 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A callback, or, without code and state, the launch of an app.
+/// A callback, or, without code and state, the launch of an app; CAFE24 has other words for the latter.
 ///
 /// A callback without a code is how a seller's refusal shows. The platforms do
 /// not document one; a rightly signed redirect that lacks the code is the
@@ -61,10 +61,10 @@ impl Redirect<'_> {
                     None => query.push("error", "access_denied"),
                 }
                 query.push_present("state", self.state);
-                return format!("{}?{}", query.before, query.raw);
+                return query.url();
             }
-            Dialect::Shopify | Dialect::Woocommerce => {
-                unreachable!("neither consent nor launch is routed for this dialect")
+            Dialect::Multivende | Dialect::Shopify | Dialect::Woocommerce => {
+                unreachable!("neither this consent nor a launch is routed for this dialect")
             }
         };
         if fault == Some(&Fault::DuplicatedKey) {
@@ -76,18 +76,18 @@ impl Redirect<'_> {
         };
         let signature = sign_query(secret, &query.raw, signature_name);
         query.push(signature_name, &signature);
-        format!("{}?{}", query.before, query.raw)
+        query.url()
     }
 }
 
 /// A URL's query under construction, after whatever the target brought along.
-struct Query<'a> {
+pub(crate) struct Query<'a> {
     before: &'a str,
-    raw: String,
+    pub(crate) raw: String,
 }
 
 impl<'a> Query<'a> {
-    fn begin(target: &'a str) -> Self {
+    pub(crate) fn begin(target: &'a str) -> Self {
         let target = target.split_once('#').map_or(target, |(url, _)| url);
         let (before, raw) = target.split_once('?').unwrap_or((target, ""));
         Query {
@@ -96,13 +96,17 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn push(&mut self, key: &str, value: &str) {
+    pub(crate) fn push(&mut self, key: &str, value: &str) {
         if !self.raw.is_empty() {
             self.raw.push('&');
         }
         self.raw.push_str(key);
         self.raw.push('=');
         self.raw.extend(utf8_percent_encode(value, VALUE));
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}?{}", self.before, self.raw)
     }
 
     fn push_present(&mut self, key: &str, value: Option<&str>) {

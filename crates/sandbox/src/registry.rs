@@ -6,19 +6,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use crate::{Dialect, Shop};
+use crate::{Dialect, Shop, ShopUser};
 
 /// Ten minutes on SHOPLINE
 /// (<https://developer.shopline.com/docs/apps/api-instructions-for-use/app-authorization>)
 /// and one on CAFE24
 /// (<https://developers.cafe24.com/docs-new/en/docs/guide/oauth2-authentication>);
-/// GENSTORE documents no limit, so it gets SHOPLINE's.
+/// GENSTORE and MULTIVENDE document no limit, so they get SHOPLINE's.
 fn code_lifetime(dialect: Dialect) -> TimeDelta {
     match dialect {
         Dialect::Cafe24 => TimeDelta::minutes(1),
-        Dialect::Shopline | Dialect::Genstore | Dialect::Shopify | Dialect::Woocommerce => {
-            TimeDelta::minutes(10)
-        }
+        Dialect::Shopline
+        | Dialect::Genstore
+        | Dialect::Multivende
+        | Dialect::Shopify
+        | Dialect::Woocommerce => TimeDelta::minutes(10),
     }
 }
 
@@ -112,7 +114,18 @@ pub(crate) struct Installation {
     pub(crate) tokens: Vec<Token>,
     /// The only one that is good, on platforms that have any.
     pub(crate) refresh_token: Option<Token>,
+    /// Of users' sessions, each with its session.
+    pub(crate) online: Vec<(String, Token)>,
     pub(crate) minted_at: DateTime<Utc>,
+}
+
+/// A user at work in the shop's back office, with the app open.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) client_id: String,
+    pub(crate) shop: Shop,
+    pub(crate) user: ShopUser,
+    pub(crate) token: SecretString,
 }
 
 #[derive(Default)]
@@ -121,6 +134,7 @@ pub(crate) struct Registry {
     codes: HashMap<String, Code>,
     installations: HashMap<(Dialect, Shop), Vec<Installation>>,
     keys: HashMap<(Shop, String), Key>,
+    sessions: HashMap<String, Session>,
 }
 
 impl Registry {
@@ -138,6 +152,64 @@ impl Registry {
 
     pub(crate) fn insert_code(&mut self, value: String, code: Code) {
         self.codes.insert(value, code);
+    }
+
+    /// The shop that was asked for this code.
+    pub(crate) fn shop_of_code(&self, dialect: Dialect, value: &str) -> Option<Shop> {
+        let code = self.codes.get(value)?;
+        (code.dialect == dialect).then(|| code.asked_at.clone())
+    }
+
+    /// The shop whose refresh token this is, on platforms that have one host for all.
+    pub(crate) fn shop_of_refresh_token(&self, dialect: Dialect, value: &str) -> Option<Shop> {
+        let holds = |found: &Installation| {
+            let token = found.refresh_token.as_ref();
+            token.is_some_and(|token| token.value.expose_secret() == value)
+        };
+        let mut shops = self
+            .installations
+            .iter()
+            .filter(|((known, _), here)| *known == dialect && here.iter().any(holds));
+        shops.next().map(|((_, shop), _)| shop.clone())
+    }
+
+    /// A code that the platform made by itself.
+    pub(crate) fn insert_granted_code(
+        &mut self,
+        app: &AppRegistration,
+        shop: &Shop,
+        value: &str,
+        scopes: &[String],
+        now: DateTime<Utc>,
+    ) {
+        let code = Code {
+            dialect: app.dialect,
+            client_id: app.client_id.clone(),
+            asked_at: shop.clone(),
+            shop: shop.clone(),
+            scopes: scopes.to_vec(),
+            issued_at: now,
+            used: false,
+        };
+        self.insert_code(value.to_owned(), code);
+    }
+
+    pub(crate) fn begin_session(&mut self, sid: String, session: Session) {
+        self.sessions.insert(sid, session);
+    }
+
+    pub(crate) fn find_session(&self, sid: &str) -> Option<Session> {
+        self.sessions.get(sid).cloned()
+    }
+
+    /// Ends the sessions of a shop's users, with their tokens.
+    pub(crate) fn end_sessions(&mut self, shop: &Shop) {
+        self.sessions.retain(|_, session| session.shop != *shop);
+        for installation in self.installations.values_mut().flatten() {
+            installation
+                .online
+                .retain(|(sid, _)| self.sessions.contains_key(sid));
+        }
     }
 
     /// Spends a code, and says whose token it buys and with which scopes.
@@ -221,6 +293,7 @@ impl Registry {
                 scopes: Vec::new(),
                 tokens: Vec::new(),
                 refresh_token: None,
+                online: Vec::new(),
                 minted_at: now,
             });
             here.len() - 1
@@ -243,8 +316,15 @@ impl Registry {
             scopes,
             tokens: vec![Token { value, until: None }],
             refresh_token: None,
+            online: Vec::new(),
             minted_at: now,
         });
+    }
+
+    /// Whether any app is in the shop.
+    pub(crate) fn has_installations(&self, dialect: Dialect, shop: &Shop) -> bool {
+        let here = self.installations.get(&(dialect, shop.clone()));
+        here.is_some_and(|here| !here.is_empty())
     }
 
     /// The scopes of a token that is good at this shop.
@@ -274,9 +354,17 @@ impl Registry {
     pub(crate) fn list_issued(&self) -> Vec<SecretString> {
         let codes = self.codes.keys().map(|code| code.as_str().into());
         let installations = self.installations.values().flatten();
-        let tokens =
-            installations.flat_map(|found| found.tokens.iter().chain(&found.refresh_token));
+        let tokens = installations.flat_map(|found| {
+            let online = found.online.iter().map(|(_, token)| token);
+            found
+                .tokens
+                .iter()
+                .chain(&found.refresh_token)
+                .chain(online)
+        });
+        let sessions = self.sessions.values().map(|session| session.token.clone());
         codes
+            .chain(sessions)
             .chain(tokens.map(|token| token.value.clone()))
             .collect()
     }
@@ -305,11 +393,19 @@ impl Registry {
 
 impl Installation {
     fn has_token(&self, token: &str, now: DateTime<Utc>) -> bool {
-        self.tokens.iter().any(|known| {
+        let online = self.online.iter().map(|(_, token)| token);
+        self.tokens.iter().chain(online).any(|known| {
             let alive = known.until.is_none_or(|until| now < until);
             alive && known.value.expose_secret() == token
         })
     }
+}
+
+pub(crate) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(SecretString::from))
 }
 
 pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {

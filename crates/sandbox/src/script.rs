@@ -32,6 +32,8 @@ pub enum Step {
     Token,
     /// Any call that presents a token or key.
     Probe,
+    /// A token is given up, and with it what the platform ends then.
+    Revoke,
     /// The platform sends the seller to the app.
     Launch,
 }
@@ -58,6 +60,21 @@ pub enum Fault {
     OkWithError,
     /// SHOPLINE takes no calls from the address that the app calls from.
     AddressRefused,
+    /// The answer does not say when the token ends, and neither does the token.
+    NoExpiry,
+    /// MULTIVENDE's tokens live this long from now on, for this answer.
+    Lives {
+        #[serde(rename = "access_ms", deserialize_with = "milliseconds")]
+        access: Duration,
+        #[serde(rename = "refresh_ms", deserialize_with = "milliseconds")]
+        refresh: Duration,
+    },
+    /// MULTIVENDE's redirect does not bring the app's state back.
+    DropState,
+    /// The refresh token stays as it was, and comes again.
+    SameRefreshToken,
+    /// The answer brings no refresh token. The one before it stays good.
+    NoRefreshToken,
     /// The call takes effect at once, its answer comes later.
     Slow {
         #[serde(rename = "delay_ms", deserialize_with = "milliseconds")]
@@ -89,18 +106,41 @@ impl Rule {
         if self.step != Step::Probe && !self.dialect.has_consent() {
             return Err(RuleError::NoSuchStep);
         }
-        if self.step == Step::Launch && !self.dialect.signs_redirects() {
+        if self.step == Step::Launch && !self.dialect.begins() {
+            return Err(RuleError::NoSuchStep);
+        }
+        if self.step == Step::Revoke && !self.dialect.revokes() {
             return Err(RuleError::NoSuchStep);
         }
         let is_about_signatures = matches!(
             self.fault,
             Fault::Forged | Fault::Old | Fault::DuplicatedKey
         );
-        if is_about_signatures && !self.dialect.signs_redirects() {
+        let is_signed = self.step == Step::Launch || self.dialect.signs_callbacks();
+        if is_about_signatures && !is_signed {
             return Err(RuleError::NoSuchFault);
         }
-        let is_shoplines = self.fault != Fault::AddressRefused || self.dialect == Dialect::Shopline;
-        if !self.fault.has_meaning_in(self.step) || !is_shoplines {
+        let is_the_dialects = match self.fault {
+            Fault::AddressRefused => self.dialect == Dialect::Shopline,
+            Fault::DropState | Fault::Lives { .. } => self.dialect == Dialect::Multivende,
+            Fault::NoExpiry => self.dialect.tokens_end(),
+            Fault::SameRefreshToken | Fault::NoRefreshToken => self.dialect.rotates_tokens(),
+            Fault::Deny
+            | Fault::WrongShop(_)
+            | Fault::WrongShopInToken(_)
+            | Fault::FewerScopes(_)
+            | Fault::CodeAlreadyUsed
+            | Fault::ServerError
+            | Fault::TooManyRequests
+            | Fault::OkWithError
+            | Fault::Slow { .. }
+            | Fault::NoAnswer
+            | Fault::Garbage
+            | Fault::Forged
+            | Fault::Old
+            | Fault::DuplicatedKey => true,
+        };
+        if !self.fault.has_meaning_in(self.step) || !is_the_dialects {
             return Err(RuleError::NoSuchFault);
         }
         Ok(())
@@ -122,11 +162,18 @@ impl Fault {
             | Fault::TooManyRequests
             | Fault::Slow { .. }
             | Fault::NoAnswer => step != Step::Launch,
-            Fault::AddressRefused => step == Step::Token,
+            Fault::AddressRefused
+            | Fault::NoExpiry
+            | Fault::Lives { .. }
+            | Fault::SameRefreshToken
+            | Fault::NoRefreshToken => step == Step::Token,
+            Fault::DropState => step == Step::Consent,
             Fault::WrongShopInToken(_) | Fault::CodeAlreadyUsed => {
                 matches!(step, Step::Consent | Step::Token)
             }
-            Fault::OkWithError | Fault::Garbage => matches!(step, Step::Token | Step::Probe),
+            Fault::OkWithError | Fault::Garbage => {
+                matches!(step, Step::Token | Step::Probe | Step::Revoke)
+            }
             Fault::Forged | Fault::Old | Fault::DuplicatedKey => {
                 matches!(step, Step::Consent | Step::Launch)
             }
@@ -262,10 +309,53 @@ mod tests {
                 Err(RuleError::NoSuchFault),
             ),
             ("cafe24", "consent", "forged", Err(RuleError::NoSuchFault)),
-            ("cafe24", "launch", "deny", Err(RuleError::NoSuchStep)),
+            ("cafe24", "launch", "deny", Err(RuleError::NoSuchFault)),
+            ("cafe24", "launch", "forged", Ok(())),
             ("cafe24", "consent", "deny", Ok(())),
             ("shopline", "launch", "forged", Ok(())),
+            ("shopline", "token", "no_expiry", Ok(())),
+            (
+                "genstore",
+                "token",
+                "no_expiry",
+                Err(RuleError::NoSuchFault),
+            ),
+            ("cafe24", "token", "same_refresh_token", Ok(())),
+            (
+                "cafe24",
+                "probe",
+                "no_refresh_token",
+                Err(RuleError::NoSuchFault),
+            ),
+            (
+                "shopline",
+                "token",
+                "no_refresh_token",
+                Err(RuleError::NoSuchFault),
+            ),
+            ("multivende", "consent", "drop_state", Ok(())),
+            (
+                "multivende",
+                "token",
+                "drop_state",
+                Err(RuleError::NoSuchFault),
+            ),
+            (
+                "cafe24",
+                "consent",
+                "drop_state",
+                Err(RuleError::NoSuchFault),
+            ),
+            (
+                "multivende",
+                "consent",
+                "forged",
+                Err(RuleError::NoSuchFault),
+            ),
+            ("multivende", "token", "same_refresh_token", Ok(())),
             ("shopify", "probe", "no_answer", Ok(())),
+            ("cafe24", "revoke", "ok_with_error", Ok(())),
+            ("shopline", "revoke", "deny", Err(RuleError::NoSuchStep)),
             ("genstore", "token", "ok_with_error", Ok(())),
         ] {
             let parsed = rule(&format!(

@@ -14,6 +14,7 @@ pub enum Dialect {
     Shopline,
     Genstore,
     Cafe24,
+    Multivende,
     Shopify,
     Woocommerce,
 }
@@ -23,17 +24,46 @@ impl Dialect {
     /// paste a token or a key, and the only call is the probe.
     pub fn has_consent(self) -> bool {
         match self {
-            Dialect::Shopline | Dialect::Genstore | Dialect::Cafe24 => true,
+            Dialect::Shopline | Dialect::Genstore | Dialect::Cafe24 | Dialect::Multivende => true,
             Dialect::Shopify | Dialect::Woocommerce => false,
         }
     }
 
-    /// Whether what a browser brings to the app is signed here.
-    pub(crate) fn signs_redirects(self) -> bool {
+    /// Whether sellers open apps here and are sent to them, which is always signed, and whether apps are told
+    /// what happens.
+    pub(crate) fn begins(self) -> bool {
+        match self {
+            Dialect::Shopline | Dialect::Genstore | Dialect::Cafe24 => true,
+            Dialect::Multivende | Dialect::Shopify | Dialect::Woocommerce => false,
+        }
+    }
+
+    /// Whether what a browser brings back from a consent page is signed here.
+    pub(crate) fn signs_callbacks(self) -> bool {
         match self {
             Dialect::Shopline | Dialect::Genstore => true,
-            Dialect::Cafe24 | Dialect::Shopify | Dialect::Woocommerce => false,
+            Dialect::Cafe24 | Dialect::Multivende | Dialect::Shopify | Dialect::Woocommerce => {
+                false
+            }
         }
+    }
+
+    /// Whether access tokens end by themselves here.
+    pub(crate) fn tokens_end(self) -> bool {
+        match self {
+            Dialect::Shopline | Dialect::Cafe24 | Dialect::Multivende => true,
+            Dialect::Genstore | Dialect::Shopify | Dialect::Woocommerce => false,
+        }
+    }
+
+    /// Whether an app can give a token up here.
+    pub(crate) fn revokes(self) -> bool {
+        matches!(self, Dialect::Genstore | Dialect::Cafe24)
+    }
+
+    /// Whether a token is renewed with a refresh token that is used up by it here.
+    pub(crate) fn rotates_tokens(self) -> bool {
+        matches!(self, Dialect::Cafe24 | Dialect::Multivende)
     }
 }
 
@@ -63,6 +93,17 @@ impl Shop {
         SMALLEST + u64::from_be_bytes(head) % (9 * SMALLEST)
     }
 
+    /// The shop as a UUID, where the platform knows its shops by nothing else: the label itself if it is one.
+    pub fn uuid(&self) -> String {
+        let groups: Vec<&str> = self.0.split('-').collect();
+        let is_uuid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+            && self.0.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+        if is_uuid {
+            return self.0.clone();
+        }
+        uuid_text(&hex::encode(Sha256::digest(self.0.as_bytes())))
+    }
+
     /// What its owner calls it: `demo-shop` is "Demo Shop".
     pub fn name(&self) -> String {
         let mut name = String::new();
@@ -76,6 +117,19 @@ impl Shop {
         }
         name
     }
+}
+
+/// The first 32 hexadecimal digits as a UUID.
+pub(crate) fn uuid_text(digits: &str) -> String {
+    let group = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-{}-{}-{}",
+        group(0, 8),
+        group(8, 12),
+        group(12, 16),
+        group(16, 20),
+        group(20, 32)
+    )
 }
 
 impl FromStr for Shop {
@@ -126,6 +180,16 @@ mod tests {
         ] {
             assert_eq!(label.parse::<Shop>(), Err(InvalidShop), "{label}");
         }
+    }
+
+    #[test]
+    fn a_shop_is_a_uuid_that_it_may_be_named_by() {
+        let shop: Shop = "demo-shop".parse().unwrap();
+        let uuid = shop.uuid();
+        assert_eq!(uuid.parse::<Shop>().unwrap().uuid(), uuid);
+        let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_ne!("demo-shop-2".parse::<Shop>().unwrap().uuid(), uuid);
     }
 
     #[test]

@@ -140,6 +140,7 @@ fn answer_create(
         &app,
         owner,
         Fault::narrow(fault, &scopes),
+        fault,
         "token created",
     )
 }
@@ -193,6 +194,7 @@ fn answer_refresh(
         &app,
         owner,
         Fault::narrow(fault, &scopes),
+        fault,
         "token refreshed",
     )
 }
@@ -252,6 +254,7 @@ fn mint(
     app: &AppRegistration,
     shop: &Shop,
     scopes: Vec<String>,
+    fault: Option<&Fault>,
     outcome: &'static str,
 ) -> HttpResponse {
     let now = sandbox.now();
@@ -259,7 +262,7 @@ fn mint(
     let domain = format!("https://{shop}.myshopline.com");
     // The claims are those of the token in SHOPLINE's API reference. The
     // random one keeps two tokens of one millisecond apart.
-    let claims = json!({
+    let mut claims = json!({
         "appKey": app.client_id,
         "storeId": shop.id().to_string(),
         "version": "V2",
@@ -268,12 +271,16 @@ fn mint(
         "exp": until.timestamp(),
         "jti": sandbox.random_hex::<8>(),
     });
-    let token = json_web_token(sandbox.token_key(), &claims);
-    let data = json!({
-        "accessToken": token,
+    let mut data = json!({
         "expireTime": until.to_rfc3339_opts(SecondsFormat::Millis, true),
         "scope": scopes.join(","),
     });
+    if fault == Some(&Fault::NoExpiry) {
+        claims["exp"].take();
+        data["expireTime"].take();
+    }
+    let token = json_web_token(sandbox.token_key(), &claims);
+    data["accessToken"] = token.as_str().into();
     let mut state = sandbox.state();
     let installation = state
         .registry

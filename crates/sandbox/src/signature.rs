@@ -1,7 +1,7 @@
 //! The platforms' signatures, computed with the platform's half of the secret.
 
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Sha256, Sha512};
@@ -13,13 +13,22 @@ use sha2::{Sha256, Sha512};
 /// <https://partners.genstore.ai/docs/api-rest/api-hmac> and
 /// <https://developer.shopline.com/docs/apps/api-instructions-for-use/generate-and-verify-signatures>.
 pub(crate) fn sign_query(secret: &str, raw_query: &str, signature_name: &str) -> String {
+    hex::encode(query_mac(secret, raw_query, signature_name))
+}
+
+/// [`sign_query`] in base64 with its padding, as CAFE24 writes it.
+pub(crate) fn sign_query_in_base64(secret: &str, raw_query: &str, signature_name: &str) -> String {
+    BASE64_STANDARD.encode(query_mac(secret, raw_query, signature_name))
+}
+
+fn query_mac(secret: &str, raw_query: &str, signature_name: &str) -> Vec<u8> {
     let mut pairs: Vec<&str> = raw_query
         .split('&')
         .filter(|pair| !pair.is_empty() && key(pair) != signature_name)
         .collect();
     pairs.sort_by_key(|pair| key(pair));
     let mac = keyed(secret).chain_update(pairs.join("&"));
-    hex::encode(mac.finalize().into_bytes())
+    mac.finalize().into_bytes().to_vec()
 }
 
 /// Whether `sign` is the lower-case hex HMAC-SHA256 over the exact body
@@ -39,6 +48,15 @@ pub(crate) fn verify_body(secret: &str, body: &[u8], timestamp: &str, sign: &str
 pub(crate) fn body_mac(secret: &str, body: &[u8]) -> Vec<u8> {
     let mac = keyed(secret).chain_update(body);
     mac.finalize().into_bytes().to_vec()
+}
+
+/// A JSON web token signed with HS256, as GENSTORE's session tokens are.
+pub(crate) fn signed_token(secret: &str, claims: &Value) -> String {
+    let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+    let claims = BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
+    let signed = format!("{header}.{claims}");
+    let mac = BASE64_URL_SAFE_NO_PAD.encode(body_mac(secret, signed.as_bytes()));
+    format!("{signed}.{mac}")
 }
 
 /// A JSON web token signed with HS512, the algorithm of SHOPLINE's access tokens.
@@ -102,11 +120,17 @@ mod tests {
     }
 
     #[test]
-    fn a_told_body_matches_the_vector() {
+    fn told_bodies_match_the_vectors() {
         assert_eq!(
             hex::encode(body_mac(SDK, br#""my secret message""#)),
             "7d8b4cbec432e0c7e901881cc0f2490a910d56eaa73fc94bcc4276d14a61fe88"
         );
+        // Made with Python's `hmac`.
+        let uninstalled = br#"{"uninstalled":{"clientId":"cid_1","shopId":"988716383"}}"#;
+        let expected = "U0FjHJvt6egzvBuo7fKqYeO/tHmVqq6Rq70+XU9G3g8=";
+        let mac = |secret: &str| BASE64_STANDARD.encode(body_mac(secret, uninstalled));
+        assert_eq!(mac("gs_test_secret_0001"), expected);
+        assert_ne!(mac("gs_test_secret_0002"), expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The handle through which tests and demos steer the sandbox.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use crate::cafe24::{MallLaunch, MallOperator};
 use crate::call_log::CallLog;
 use crate::redirect::Redirect;
 use crate::registry::{Key, Registry};
@@ -41,6 +42,9 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) calls: CallLog,
     pub(crate) shops_without_authorization: HashSet<Shop>,
+    event_keys: HashMap<String, SecretString>,
+    /// Who is signed in to MULTIVENDE, where nobody says otherwise.
+    pub(crate) merchant: Option<Shop>,
     rules: Vec<Rule>,
 }
 
@@ -55,6 +59,10 @@ pub enum LaunchError {
     AmbiguousApp,
     #[error("the app's URL is not an http or https URL")]
     InvalidUrl,
+    #[error("the app has no event key: set one first")]
+    NoEventKey,
+    #[error("this platform tells nothing of that kind")]
+    NoSuchTopic,
 }
 
 impl Sandbox {
@@ -102,6 +110,12 @@ impl Sandbox {
         self.state().shops_without_authorization.insert(shop);
     }
 
+    /// From now on this is who is signed in to MULTIVENDE, whose pages are the same for every merchant, unless
+    /// the consent page's form names another.
+    pub fn sign_in(&self, merchant: Shop) {
+        self.state().merchant = Some(merchant);
+    }
+
     /// The merchant removes every app, token and key from the shop.
     pub fn uninstall(&self, dialect: Dialect, shop: &Shop) {
         self.state().registry.uninstall_all(dialect, shop);
@@ -120,7 +134,7 @@ impl Sandbox {
     }
 
     /// The URL to which the platform sends a seller who opens the app in the
-    /// shop's back office, signed and dated now.
+    /// shop's back office, signed and dated now. On CAFE24 it is the mall's chief.
     ///
     /// Without a `client_id` it is the dialect's only app.
     pub fn launch(
@@ -130,14 +144,10 @@ impl Sandbox {
         client_id: Option<&str>,
         app_url: &str,
     ) -> Result<String, LaunchError> {
-        if !dialect.signs_redirects() {
-            return Err(LaunchError::NoLaunches);
+        if dialect == Dialect::Cafe24 {
+            return self.launch_by(&MallOperator::default(), shop, client_id, app_url);
         }
-        if !app_url.starts_with("http://") && !app_url.starts_with("https://") {
-            return Err(LaunchError::InvalidUrl);
-        }
-        let app = self.find_only_app(dialect, client_id)?;
-        let fault = self.take_fault(dialect, shop, Step::Launch);
+        let (app, fault) = self.find_launched(dialect, shop, client_id, app_url)?;
         let launch = Redirect {
             target: app_url,
             app: &app,
@@ -147,6 +157,49 @@ impl Sandbox {
             now: self.now(),
         };
         Ok(launch.url(fault.as_ref()))
+    }
+
+    /// Like [`Sandbox::launch`], by somebody of a CAFE24 mall.
+    pub fn launch_by(
+        &self,
+        operator: &MallOperator,
+        mall: &Shop,
+        client_id: Option<&str>,
+        app_url: &str,
+    ) -> Result<String, LaunchError> {
+        let (app, fault) = self.find_launched(Dialect::Cafe24, mall, client_id, app_url)?;
+        let launch = MallLaunch {
+            target: app_url,
+            app: &app,
+            mall,
+            operator,
+            now: self.now(),
+        };
+        Ok(launch.url(fault.as_ref()))
+    }
+
+    fn find_launched(
+        &self,
+        dialect: Dialect,
+        shop: &Shop,
+        client_id: Option<&str>,
+        app_url: &str,
+    ) -> Result<(AppRegistration, Option<Fault>), LaunchError> {
+        if !dialect.begins() {
+            return Err(LaunchError::NoLaunches);
+        }
+        if !app_url.starts_with("http://") && !app_url.starts_with("https://") {
+            return Err(LaunchError::InvalidUrl);
+        }
+        let app = self.find_only_app(dialect, client_id)?;
+        let fault = self.take_fault(dialect, shop, Step::Launch);
+        Ok((app, fault))
+    }
+
+    /// The key that CAFE24's developer centre shows for an app, and that stands beside what the app is told.
+    pub fn set_event_key(&self, client_id: &str, key: SecretString) {
+        let client_id = client_id.to_owned();
+        self.state().event_keys.insert(client_id, key);
     }
 
     /// What the platform tells the app about the shop, signed and dated now. Whoever asks for it sends it.
@@ -159,15 +212,22 @@ impl Sandbox {
         client_id: Option<&str>,
         topic: Topic,
     ) -> Result<SignedEvent, LaunchError> {
-        if !dialect.signs_redirects() {
+        if !dialect.begins() {
             return Err(LaunchError::NoLaunches);
         }
         let app = self.find_only_app(dialect, client_id)?;
-        let id = self.random_hex::<12>();
-        Ok(SignedEvent::about(&app, shop, topic, id, self.now()))
+        let event = if dialect == Dialect::Cafe24 {
+            let key = self.state().event_keys.get(&app.client_id).cloned();
+            let key = key.ok_or(LaunchError::NoEventKey)?;
+            SignedEvent::about_mall(&app, &key, shop, topic, self.now())
+        } else {
+            let id = self.random_hex::<12>();
+            SignedEvent::about(&app, shop, topic, id, self.now())
+        };
+        event.ok_or(LaunchError::NoSuchTopic)
     }
 
-    fn find_only_app(
+    pub(crate) fn find_only_app(
         &self,
         dialect: Dialect,
         client_id: Option<&str>,

@@ -42,6 +42,7 @@ pub(crate) fn sandbox() -> Sandbox {
     sandbox.register_app(app(Dialect::Shopline));
     sandbox.register_app(app(Dialect::Genstore));
     sandbox.register_app(app(Dialect::Cafe24));
+    sandbox.register_app(app(Dialect::Multivende));
     sandbox
 }
 

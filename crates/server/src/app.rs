@@ -14,7 +14,6 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use broker::Broker;
-use domain::OperatorScopes;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
@@ -25,8 +24,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::extract::Gateway;
 use crate::handlers::docs::{self, Document};
 use crate::handlers::{
-    callback, client, event, health, launch, operator_scopes, platform, platform_event, store,
-    token, webhook,
+    callback, client, credential, event, health, hosted_link, launch, operator_scopes, platform,
+    platform_event, session, store, token, webhook,
 };
 use crate::machine::{Duties, Machine};
 use crate::measure::Measures;
@@ -48,8 +47,6 @@ pub struct ServerOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// The largest body that is read.
     pub max_body_bytes: usize,
-    /// What Cafe24 is told of our app's menus and functions, if there is anything to tell.
-    pub operator_scopes: Option<OperatorScopes>,
 }
 
 /// How often a caller may call before it is answered 429.
@@ -77,7 +74,6 @@ impl ServerOptions {
             rate: RateOptions::default(),
             trusted_proxies: Vec::new(),
             max_body_bytes: 64 * 1024,
-            operator_scopes: None,
         }
     }
 }
@@ -124,6 +120,7 @@ impl Api {
             .app_data(self.document.clone());
         routes(&mut ServiceConfig::new(config));
         config
+            .service(hosted_link::looked_for)
             .service(docs::openapi_json)
             .service(docs::without_slash)
             .service(docs::swagger_ui);
@@ -179,6 +176,9 @@ fn machine_routes(config: &mut ServiceConfig<'_>) {
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     machine_routes(config);
     config
+        .service(hosted_link::opened)
+        .service(hosted_link::followed)
+        .service(hosted_link::declined)
         // PingPong's own paths, so that an existing client only changes its host and its signing. They
         // stand before the shorter prefix, which would take them.
         .service(
@@ -199,6 +199,8 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .service(store::query)
                 .service(store::list)
                 .service(store::unbind)
+                .service(session::start)
+                .service(credential::get)
                 .service(platform::list)
                 .service(event::list)
                 .service(webhook::create)
@@ -212,7 +214,8 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .service(launch::confirm)
                 .service(platform_event::of_shared_app)
                 .service(platform_event::of_own_app)
-                .service(operator_scopes::told),
+                .service(operator_scopes::of_shared_app)
+                .service(operator_scopes::of_own_app),
         );
 }
 

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::iter::successors;
 
 use broker::{
-    AuthenticateError, CallError, CreateEndpointError, CreateStoreError, FieldError, Internal,
-    IssueTokenError, ListEventsError, ListStoresError, Outcome, QueryStoreError,
-    RegisterClientError, StartAuthorizationError, UnbindStoreError, UnknownEndpoint,
-    UpdateStoreError,
+    AuthenticateError, CallError, CreateEndpointError, CreateStoreError, FieldError,
+    GetCredentialError, Internal, IssueTokenError, ListEventsError, ListStoresError, Outcome,
+    QueryStoreError, RegisterClientError, StartAuthorizationError, StartSessionError,
+    UnbindStoreError, UnknownEndpoint, UpdateStoreError,
 };
 use domain::{AuthStatus, FailReason};
 
@@ -119,6 +119,60 @@ impl From<StartAuthorizationError> for ApiError {
     }
 }
 
+impl From<GetCredentialError> for ApiError {
+    fn from(error: GetCredentialError) -> Self {
+        match error {
+            GetCredentialError::Forbidden => no_credentials(),
+            GetCredentialError::UnknownStore => Self::new(Code::StoreNotExist),
+            GetCredentialError::NotAuthorized { status, reason } => not_authorized(status, reason),
+            GetCredentialError::NoAccessToken => Self::illegal_param(
+                "store_id is authorized by api_key and api_secret, which are no access token",
+            ),
+            GetCredentialError::Unavailable { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::illegal_param(
+                    "store_id has no living token, and the platform gave no newer one yet",
+                )
+            },
+        }
+    }
+}
+
+impl From<StartSessionError> for ApiError {
+    fn from(error: StartSessionError) -> Self {
+        match error {
+            StartSessionError::Forbidden => no_credentials(),
+            StartSessionError::UnknownStore => Self::new(Code::StoreNotExist),
+            StartSessionError::AlreadyAuthorized => Self::new(Code::RepeatAuthorized),
+            StartSessionError::ShopHeld => {
+                Self::with_message(Code::AlreadyClaimed, "seller id already authorized".into())
+            }
+            StartSessionError::NotAuthorized { status } => not_authorized(status, None),
+            StartSessionError::NotExchanged {
+                reason,
+                retry_after,
+            } => Self {
+                retry_after,
+                ..Self::illegal_param(format!("session_token was not exchanged: {reason}"))
+            },
+            StartSessionError::Field(error) => error.into(),
+        }
+    }
+}
+
+fn no_credentials() -> ApiError {
+    let message = "Forbidden: the institution may not have credentials";
+    ApiError::with_message(Code::Forbidden, message.into())
+}
+
+fn not_authorized(status: AuthStatus, reason: Option<FailReason>) -> ApiError {
+    let status = status.code();
+    ApiError::illegal_param(match reason {
+        Some(reason) => format!("store_id is not authorized: it is {status} with {reason}"),
+        None => format!("store_id is not authorized: it is {status}"),
+    })
+}
+
 impl From<UnbindStoreError> for ApiError {
     fn from(error: UnbindStoreError) -> Self {
         match error {
@@ -177,7 +231,10 @@ pub(crate) fn outcome(outcome: &Outcome) -> page::Outcome<'_> {
     page::Outcome {
         platform: outcome.platform_name,
         shop: outcome.seller_id.as_deref(),
-        verdict: verdict(outcome.auth_status, outcome.fail_reason),
+        verdict: match outcome.failed_beside {
+            Some(reason) => Verdict::kept(reason),
+            None => verdict(outcome.auth_status, outcome.fail_reason),
+        },
     }
 }
 
@@ -193,6 +250,8 @@ fn verdict(status: AuthStatus, reason: Option<FailReason>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[track_caller]
@@ -243,6 +302,19 @@ mod tests {
             "auth info already authorized",
         );
         check(StartAuthorizationError::Field(field()), 900_002, told);
+        check(GetCredentialError::UnknownStore, 940_002, "store not exist");
+        check(StartSessionError::UnknownStore, 940_002, "store not exist");
+        check(
+            StartSessionError::AlreadyAuthorized,
+            900_004,
+            "repeat authorized",
+        );
+        check(
+            StartSessionError::ShopHeld,
+            900_003,
+            "seller id already authorized",
+        );
+        check(StartSessionError::Field(field()), 900_002, told);
         check(UnbindStoreError::UnknownClient, 910_001, "user not exist");
         check(UnbindStoreError::UnknownStore, 940_002, "store not exist");
         check(CreateEndpointError::Field(field()), 900_002, told);
@@ -261,6 +333,53 @@ mod tests {
             "after is not one of our cursors",
         );
         check(ListEventsError::CursorExpired, 900_002, "cursor expired");
+    }
+
+    #[test]
+    fn what_is_not_handed_out_is_told_with_what_to_do() {
+        let forbidden = "Forbidden: the institution may not have credentials";
+        check(GetCredentialError::Forbidden, 403, forbidden);
+        check(StartSessionError::Forbidden, 403, forbidden);
+        let not_authorized = |status, reason| GetCredentialError::NotAuthorized { status, reason };
+        check(
+            not_authorized(AuthStatus::Processing, None),
+            900_002,
+            "store_id is not authorized: it is PROCESSING",
+        );
+        check(
+            not_authorized(AuthStatus::Failed, Some(FailReason::AuthRevoked)),
+            900_002,
+            "store_id is not authorized: it is FAILED with AUTH_REVOKED",
+        );
+        check(
+            StartSessionError::NotAuthorized {
+                status: AuthStatus::Unauthorized,
+            },
+            900_002,
+            "store_id is not authorized: it is UNAUTHORIZED",
+        );
+        check(
+            GetCredentialError::NoAccessToken,
+            900_002,
+            "store_id is authorized by api_key and api_secret, which are no access token",
+        );
+        let wait = Duration::from_secs(7);
+        let dead = ApiError::from(GetCredentialError::Unavailable { retry_after: wait });
+        assert_eq!(
+            (dead.code, dead.retry_after),
+            (Code::IllegalParam, Some(wait))
+        );
+        let down = ApiError::from(StartSessionError::NotExchanged {
+            reason: FailReason::PlatformUnreachable,
+            retry_after: Some(wait),
+        });
+        assert_eq!(
+            (&*down.message, down.retry_after),
+            (
+                "session_token was not exchanged: PLATFORM_UNREACHABLE",
+                Some(wait)
+            )
+        );
     }
 
     #[test]
@@ -302,5 +421,9 @@ mod tests {
             FailReason::UserDenied.into()
         );
         assert_eq!(verdict(AuthStatus::Processing, None), Verdict::Pending);
+        assert_ne!(
+            Verdict::kept(FailReason::UserDenied),
+            FailReason::UserDenied.into()
+        );
     }
 }

@@ -5,14 +5,17 @@ pub(crate) mod callback;
 pub(crate) mod client;
 #[cfg(test)]
 mod contract;
+pub(crate) mod credential;
 pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod health;
+pub(crate) mod hosted_link;
 pub(crate) mod launch;
 pub(crate) mod operator_scopes;
 pub(crate) mod platform;
 pub(crate) mod platform_event;
 mod reading;
+pub(crate) mod session;
 pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod webhook;

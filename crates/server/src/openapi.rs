@@ -19,7 +19,7 @@ use crate::schema::SignedHeaders;
 const TOKEN_CALL: &str = "/v1/token/get";
 
 /// What begins so is for platforms and sellers' browsers, and no call of an institution.
-const FOR_OTHERS: &str = "/v1/auth/";
+const FOR_OTHERS: [&str; 2] = ["/v1/auth/", "/go/"];
 
 /// The codes that any call can end with before it is understood.
 const REFUSALS: [Code; 5] = [
@@ -39,6 +39,7 @@ const INTRODUCTION: &str = include_str!("openapi/introduction.md");
         (name = "token", description = "Access tokens"),
         (name = "client", description = "The institution's sellers"),
         (name = "store", description = "The sellers' shops and their authorization"),
+        (name = "credential", description = "Access tokens of the platforms, for who may have them"),
         (name = "platform", description = "What the store platforms take"),
         (name = "event", description = "What happened, as a feed"),
         (name = "webhook", description = "Where events are posted to"),
@@ -60,7 +61,7 @@ pub fn openapi() -> OpenApi {
         .split_for_parts();
     for (path, item) in &mut document.paths.paths {
         if let Some(call) = &mut item.post
-            && !path.starts_with(FOR_OTHERS)
+            && !is_for_others(path)
         {
             complete(path, call);
         }
@@ -73,6 +74,10 @@ pub fn openapi() -> OpenApi {
             SecurityScheme::ApiKey(ApiKey::Header(token_header())),
         );
     document
+}
+
+fn is_for_others(path: &str) -> bool {
+    FOR_OTHERS.iter().any(|others| path.starts_with(others))
 }
 
 fn description() -> String {
@@ -152,7 +157,7 @@ mod tests {
     fn calls(document: &OpenApi) -> BTreeMap<&str, &Operation> {
         let items = document.paths.paths.iter();
         items
-            .filter(|(path, _)| !path.starts_with(FOR_OTHERS))
+            .filter(|(path, _)| !is_for_others(path))
             .filter_map(|(path, item)| Some((path.as_str(), item.post.as_ref()?)))
             .collect()
     }
@@ -180,6 +185,7 @@ mod tests {
             paths,
             [
                 "/v1/client/register",
+                "/v1/credential/get",
                 "/v1/event/list",
                 "/v1/mid-open-api/merchant/store/auth",
                 "/v1/mid-open-api/merchant/store/create",
@@ -191,6 +197,7 @@ mod tests {
                 "/v1/store/create",
                 "/v1/store/list",
                 "/v1/store/query",
+                "/v1/store/session",
                 "/v1/store/unbind",
                 "/v1/store/update",
                 "/v1/token/get",

@@ -1,5 +1,8 @@
 //! The pages that a seller's browser ends on.
 
+mod hosted_link;
+mod launch;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -14,6 +17,9 @@ use domain::FailReason;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+pub(crate) use hosted_link::{HostedLink, hosted_link, link_over, several_links};
+pub(crate) use launch::{Offer, Operator, Visitor, not_theirs, nothing_waits, offer};
+
 /// The only style there is; the policy names its hash, so that a page takes no other from anywhere.
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -23,13 +29,21 @@ h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}\
 p{margin:0 0 1rem;overflow-wrap:anywhere}\
 button{font:inherit;padding:.6rem 1.25rem}";
 
-static POLICY: LazyLock<String> = LazyLock::new(|| policy("'none'"));
+/// What every page is written in.
+const TEXT_LANGUAGE: &str = "en";
+
+static POLICY: LazyLock<String> = LazyLock::new(|| policy("; form-action 'none'"));
+
+/// For a page with a form. Browsers hold a form to `form-action` through every redirect that follows it, and
+/// where a platform sends a seller to sign in, or an institution a seller who is back, is theirs to say: so it is
+/// not named, and what keeps the form our own is that no text from outside gets onto the page unescaped.
+/// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/form-action>
+static FORM_POLICY: LazyLock<String> = LazyLock::new(|| policy(""));
 
 fn policy(form_action: &str) -> String {
     let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}; \
-         frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'{form_action}"
     )
 }
 
@@ -46,6 +60,11 @@ pub(crate) struct Outcome<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Authorized,
+    /// It failed, and what was connected before still is.
+    Kept {
+        title: &'static str,
+        advice: &'static str,
+    },
     /// The platform has not answered yet.
     Pending,
     Failed {
@@ -56,63 +75,76 @@ pub(crate) enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Of an attempt beside a connection that goes on.
+    pub(crate) const fn kept(reason: FailReason) -> Self {
+        let (title, advice) = words(reason);
+        Self::Kept { title, advice }
+    }
+}
+
 impl From<FailReason> for Verdict {
     fn from(reason: FailReason) -> Self {
-        let (title, advice) = match reason {
-            FailReason::UserDenied => (
-                "The connection was declined",
-                "Nothing was shared. If that was not what you wanted, open the link again from the service that sent you here.",
-            ),
-            FailReason::LinkExpired => (
-                "This link has expired",
-                "Ask the service that sent you here for a new link, and finish on it soon after you open it.",
-            ),
-            FailReason::SellerMismatch => (
-                "This is not the shop that was asked for",
-                "Sign in to the right shop on the platform first, then open the link again from the service that sent you here.",
-            ),
-            FailReason::SellerAlreadyAuthorized => (
-                "This shop is already connected",
-                "It is connected under another store. The service that sent you here can tell you which, or connect another shop.",
-            ),
-            FailReason::AuthInfoInvalid => (
-                "The platform did not accept the key",
-                "Check the key in your shop's settings, and give it anew to the service that sent you here.",
-            ),
-            FailReason::ScopesInsufficient => (
-                "A permission is missing",
-                "Open the link again from the service that sent you here, and leave all permissions that are asked for switched on.",
-            ),
-            FailReason::PlatformRejected => (
-                "The platform refused the connection",
-                "Open the link again from the service that sent you here. If it is refused again, the platform's support can tell you why.",
-            ),
-            FailReason::PlatformUnreachable => (
-                "The platform did not answer",
-                "You did nothing wrong. Wait some minutes, then open the link again from the service that sent you here.",
-            ),
-            FailReason::PlatformAppMisconfigured => (
-                "The connection is not set up correctly",
-                "There is nothing that you can do about it. Please tell the service that sent you here, so that it gets repaired.",
-            ),
-            FailReason::Interrupted => (
-                "The connection was interrupted",
-                "You did nothing wrong. Ask the service that sent you here for a new link, and try once more.",
-            ),
-            FailReason::AuthExpired => (
-                "The connection has expired",
-                "To connect the shop again, ask the service that sent you here for a new link.",
-            ),
-            FailReason::AuthRevoked => (
-                "The connection was withdrawn",
-                "Access was taken back on the platform. To connect the shop again, ask the service that sent you here for a new link.",
-            ),
-            FailReason::AppUninstalled => (
-                "The app was removed from the shop",
-                "To connect the shop again, ask the service that sent you here for a new link.",
-            ),
-        };
+        let (title, advice) = words(reason);
         Self::Failed { title, advice }
+    }
+}
+
+/// What happened, and whose move it is.
+const fn words(reason: FailReason) -> (&'static str, &'static str) {
+    match reason {
+        FailReason::UserDenied => (
+            "The connection was declined",
+            "Nothing was shared. If that was not what you wanted, open the link again from the service that sent you here.",
+        ),
+        FailReason::LinkExpired => (
+            "This link has expired",
+            "Ask the service that sent you here for a new link, and finish on it soon after you open it.",
+        ),
+        FailReason::SellerMismatch => (
+            "This is not the shop that was asked for",
+            "Sign in to the right shop on the platform first, then open the link again from the service that sent you here.",
+        ),
+        FailReason::SellerAlreadyAuthorized => (
+            "This shop is already connected",
+            "It is connected under another store. The service that sent you here can tell you which, or connect another shop.",
+        ),
+        FailReason::AuthInfoInvalid => (
+            "The platform did not accept the key",
+            "Check the key in your shop's settings, and give it anew to the service that sent you here.",
+        ),
+        FailReason::ScopesInsufficient => (
+            "A permission is missing",
+            "Open the link again from the service that sent you here, and leave all permissions that are asked for switched on.",
+        ),
+        FailReason::PlatformRejected => (
+            "The platform refused the connection",
+            "Open the link again from the service that sent you here. If it is refused again, the platform's support can tell you why.",
+        ),
+        FailReason::PlatformUnreachable => (
+            "The platform did not answer",
+            "You did nothing wrong. Wait some minutes, then open the link again from the service that sent you here.",
+        ),
+        FailReason::PlatformAppMisconfigured => (
+            "The connection is not set up correctly",
+            "There is nothing that you can do about it. Please tell the service that sent you here, so that it gets repaired.",
+        ),
+        FailReason::Interrupted => (
+            "The connection was interrupted",
+            "You did nothing wrong. Ask the service that sent you here for a new link, and try once more.",
+        ),
+        FailReason::AuthExpired => (
+            "The connection has expired",
+            "To connect the shop again, ask the service that sent you here for a new link.",
+        ),
+        FailReason::AuthRevoked => (
+            "The connection was withdrawn",
+            "Access was taken back on the platform. To connect the shop again, ask the service that sent you here for a new link.",
+        ),
+        FailReason::AppUninstalled => (
+            "The app was removed from the shop",
+            "To connect the shop again, ask the service that sent you here for a new link.",
+        ),
     }
 }
 
@@ -127,64 +159,20 @@ pub(crate) fn result(outcome: &Outcome<'_>) -> HttpResponse {
             "The platform has not answered yet",
             "Reload this page in a moment to see how it ended.",
         ),
-        Verdict::Failed { title, advice } => (title, advice),
+        Verdict::Failed { title, advice } | Verdict::Kept { title, advice } => (title, advice),
     };
+    let is_kept = matches!(outcome.verdict, Verdict::Kept { .. });
     let about = html! {
         p {
             (outcome.platform)
             @if let Some(shop) = outcome.shop { ": " strong { (shop) } }
         }
         p { (advice) }
+        @if is_kept {
+            p { "The shop stays connected as it was before." }
+        }
     };
     respond(StatusCode::OK, title, &about)
-}
-
-/// What a seller is asked who opened our app while exactly one store waits for the shop.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Offer<'a> {
-    pub platform: &'a str,
-    pub institution: &'a str,
-    pub client: &'a str,
-    pub store: &'a str,
-    pub shop: &'a str,
-    /// Where the form goes.
-    pub action: &'a str,
-    pub launch: &'a str,
-    pub token: &'a str,
-    /// The origin that the answer to the form leads to.
-    pub continues_at: &'a str,
-}
-
-/// The seller's own decision: nothing goes on before the button is pressed.
-pub(crate) fn offer(offer: &Offer<'_>) -> HttpResponse {
-    let about = html! {
-        p {
-            strong { (offer.institution) }
-            " asks to connect the " (offer.platform) " shop " strong { (offer.shop) }
-            " for its customer " strong { (offer.client) }
-            ", as the store " strong { (offer.store) } "."
-        }
-        p { "Go on only if you know " (offer.institution) " and asked for this. On the next page the platform shows what would be shared." }
-        form method="post" action=(offer.action) {
-            input type="hidden" name="launch" value=(offer.launch);
-            input type="hidden" name="token" value=(offer.token);
-            button type="submit" { "Continue" }
-        }
-        p { "If not, close this page, and nothing happens." }
-    };
-    // A browser may hold a form to its policy through redirects as well, so the platform is named too.
-    let policy = policy(&format!("'self' {}", offer.continues_at));
-    respond_under(&policy, StatusCode::OK, "Connect this shop?", &about)
-}
-
-/// For a seller who opened our app while nothing waits for the shop that could be told apart.
-pub(crate) fn nothing_waits(platform: &str, shop: &str) -> HttpResponse {
-    let about = html! {
-        p { (platform) ": " strong { (shop) } }
-        p { "The app is installed, but there is no connection that could be continued from here." }
-        p { "Ask the service that you want to connect your shop to for a link for exactly this shop. Open the link, or open the app here once more after that." }
-    };
-    respond(StatusCode::OK, "Nothing is waiting for this shop", &about)
 }
 
 /// For a link or a callback that is unknown, forged, expired or another browser's: one page for all of
@@ -220,22 +208,41 @@ pub(crate) fn failed() -> HttpResponse {
     )
 }
 
+/// A name that somebody outside chose: in another direction it turns nothing but itself.
+fn name(text: &str) -> Markup {
+    html! { strong { bdi { (text) } } }
+}
+
 fn respond(status: StatusCode, title: &str, about: &Markup) -> HttpResponse {
     respond_under(&POLICY, status, title, about)
 }
 
 fn respond_under(policy: &str, status: StatusCode, title: &str, about: &Markup) -> HttpResponse {
+    respond_in(None, policy, status, title, about)
+}
+
+/// The page in the language that the seller's platform named. All text is English so far, and says so where
+/// the page is in another language, so that it is read aloud as what it is.
+fn respond_in(
+    language: Option<&str>,
+    policy: &str,
+    status: StatusCode,
+    title: &str,
+    about: &Markup,
+) -> HttpResponse {
+    let language = language.unwrap_or(TEXT_LANGUAGE);
+    let is_other = language.split('-').next() != Some(TEXT_LANGUAGE);
     let page = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(language) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
+                title lang=[is_other.then_some(TEXT_LANGUAGE)] { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main {
+                main lang=[is_other.then_some(TEXT_LANGUAGE)] {
                     h1 { (title) }
                     (about)
                 }
@@ -260,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    async fn read(response: HttpResponse) -> String {
+    pub(super) async fn read(response: HttpResponse) -> String {
         for (name, value) in [
             ("content-type", "text/html; charset=utf-8"),
             ("referrer-policy", "no-referrer"),
@@ -330,38 +337,6 @@ mod tests {
                 .await
                 .contains("<h1>Something went wrong on our side</h1>")
         );
-    }
-
-    #[actix_web::test]
-    async fn an_offer_names_everybody_and_posts_to_us_alone() {
-        let response = offer(&Offer {
-            platform: "SHOPLINE",
-            institution: "Alpha <b>Pay</b>",
-            client: "seller-1",
-            store: "Demo & Co",
-            shop: "demo-shop",
-            action: "/v1/auth/shopline/launch/confirm",
-            launch: "lch_1",
-            token: "t0ken",
-            continues_at: "https://demo-shop.myshopline.com",
-        });
-        assert_eq!(response.status(), 200);
-        let policy = response.headers().get("content-security-policy").unwrap();
-        let policy = policy.to_str().unwrap();
-        assert!(
-            policy.contains("; form-action 'self' https://demo-shop.myshopline.com; "),
-            "{policy}"
-        );
-        let page = read(response).await;
-        for named in [
-            "<strong>Alpha &lt;b&gt;Pay&lt;/b&gt;</strong>",
-            "<strong>demo-shop</strong>",
-            "<strong>seller-1</strong>",
-            "<strong>Demo &amp; Co</strong>",
-            "<form method=\"post\" action=\"/v1/auth/shopline/launch/confirm\">",
-        ] {
-            assert!(page.contains(named), "{page}");
-        }
     }
 
     #[actix_web::test]

@@ -163,6 +163,9 @@ pub(crate) struct Snapshot {
     reauthorize_by: Option<String>,
     #[schema(schema_with = health, required = false)]
     health: Option<String>,
+    /// An attempt beside the grant; while SUCCESS, and if there was one.
+    #[schema(required = false)]
+    reauthorization: Option<Reauthorization>,
     /// Grows by one with every event of the store; 0 before the first.
     #[schema(minimum = 0, example = 1)]
     sequence: i64,
@@ -171,6 +174,15 @@ pub(crate) struct Snapshot {
     revision: i64,
     #[schema(schema_with = record_status)]
     status: String,
+}
+
+/// An attempt to replace a grant that works. Whatever becomes of it, the store's own status is the grant's.
+#[derive(ToSchema)]
+pub(crate) struct Reauthorization {
+    #[schema(schema_with = reauthorization_status)]
+    status: String,
+    #[schema(schema_with = fail_reason_or_empty)]
+    auth_fail_reason: String,
 }
 
 /// What a grant may do.
@@ -275,6 +287,14 @@ pub(crate) struct StoreEventData {
     /// `null` unless the event tells a failure.
     #[schema(required)]
     fail: Option<Fail>,
+    /// Where the seller can authorize the shop again, of `store.auth.expiring` and
+    /// `store.auth.scopes_changed`; only in events.
+    #[schema(
+        required = false,
+        format = "uri",
+        example = "https://grants.pay.example/go/8dJk2mQ5vXw0"
+    )]
+    reauthorize_url: Option<String>,
     /// Milliseconds since 1970.
     #[schema(example = 1_795_284_000_000_i64)]
     finished: i64,
@@ -326,6 +346,13 @@ pub(crate) fn auth_status() -> Object {
     )
 }
 
+pub(crate) fn session_access() -> Object {
+    one_of(
+        "offline, which it is if nothing is said: the store is authorized. online: a token of the user's own.",
+        ["offline", "online"],
+    )
+}
+
 pub(crate) fn endpoint_status() -> Object {
     one_of(
         "UNVERIFIED until it has answered 2xx; DISABLED after it answered 410.",
@@ -351,7 +378,7 @@ fn fail_reason() -> Object {
     )
 }
 
-fn fail_reason_or_empty() -> Object {
+pub(crate) fn fail_reason_or_empty() -> Object {
     let reasons = FailReason::ALL.map(FailReason::code);
     one_of("Empty unless FAILED.", iter::once("").chain(reasons))
 }
@@ -373,9 +400,18 @@ fn scope_grant() -> Object {
 fn health() -> Object {
     one_of(
         "How the grant is; while SUCCESS.\n\n\
-        `EXPIRING`: it ends at `reauthorize_by`. `REFRESH_FAILING`: it could not be renewed yet. \
-        `UNCERTAIN`: it may have to be authorized again, which shows soon.",
+        `EXPIRING`: it ends at `reauthorize_by`. `SCOPES_MISSING`: it lacks what the platform app \
+        requires. `REFRESH_FAILING`: it could not be renewed yet. \
+        `UNCERTAIN`: it may have to be authorized again, which shows soon.\n\n\
+        With any of these but `HEALTHY`, `store/auth` is taken while SUCCESS.",
         Health::ALL.map(Health::code),
+    )
+}
+
+fn reauthorization_status() -> Object {
+    one_of(
+        "PROCESSING: it is under way. FAILED: the last one failed, and the grant is as it was.",
+        [AuthStatus::Processing, AuthStatus::Failed].map(AuthStatus::code),
     )
 }
 

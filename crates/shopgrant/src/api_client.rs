@@ -1,8 +1,9 @@
 //! Calls the institution API over HTTP, as any institution would: a token, then signed POSTs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Clock, Entropy, SystemClock, SystemEntropy};
+use broker::{Clock, Entropy, SystemEntropy};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -23,6 +24,7 @@ pub(crate) struct ApiClient {
     broker: Url,
     app_id: String,
     app_secret: SecretString,
+    clock: Arc<dyn Clock>,
     token: Mutex<Option<Token>>,
 }
 
@@ -84,12 +86,14 @@ impl ApiClient {
         broker: Url,
         app_id: impl Into<String>,
         app_secret: SecretString,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             http,
             broker,
             app_id: app_id.into(),
             app_secret,
+            clock,
             token: Mutex::new(None),
         }
     }
@@ -104,7 +108,7 @@ impl ApiClient {
             path: url.path(),
             body: &body,
             authorization: &token,
-            created: SystemClock.now(),
+            created: self.clock.now(),
             nonce: &hex::encode(nonce),
         };
         let headers = sign(&unsigned, &self.app_id, &self.app_secret);
@@ -127,7 +131,7 @@ impl ApiClient {
     async fn token(&self) -> Result<SecretString, ApiError> {
         let mut held = self.token.lock().await;
         if let Some(token) = &*held
-            && SystemClock.now() < token.renew_at
+            && self.clock.now() < token.renew_at
         {
             return Ok(token.value.clone());
         }
@@ -155,7 +159,7 @@ impl ApiClient {
             .post(self.url_of(call)?)
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
-        let asked_at = SystemClock.now();
+        let asked_at = self.clock.now();
         let body = send(call, request).await?;
         let Ok(answer) = serde_json::from_slice::<TokenAnswer>(&body) else {
             let refusal = serde_json::from_slice::<Envelope>(&body);
@@ -218,6 +222,7 @@ mod tests {
                 broker.parse().unwrap(),
                 "app",
                 "secret".into(),
+                Arc::new(broker::SystemClock),
             );
             assert_eq!(client.url_of("store/auth").unwrap().as_str(), url);
         }

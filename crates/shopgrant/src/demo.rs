@@ -1,7 +1,9 @@
 //! `shopgrant demo`: everything at once on this machine, with nothing prepared.
 
 mod channels;
+mod clock;
 mod guided;
+mod hosted_scenario;
 mod institution;
 mod key_scenario;
 mod mailbox;
@@ -10,6 +12,7 @@ mod scenario;
 mod seller;
 mod stage;
 mod url_scenario;
+mod week;
 
 use std::process::ExitCode;
 
@@ -33,7 +36,7 @@ Examples:
 
 With --auto it ends with 0 only if every result arrived on all channels, and all of them agreed.")]
 pub(crate) struct Demo {
-    /// Play the seller too, through every flow of every platform
+    /// Play the seller too, through the flows of every platform
     #[arg(long)]
     auto: bool,
     /// A database to use in place of a temporary SQLite file; not one that serves real platforms

@@ -1,18 +1,19 @@
 //! What the operator chose: compiled-in defaults, then a file, then the environment.
 
-mod cafe24;
 mod environment;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use config::{Config, ConfigError, Environment, File, FileFormat};
+use domain::Platform;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -20,7 +21,6 @@ use url::Url;
 
 use crate::secret_file::{self, SecretFileError};
 
-use cafe24::Cafe24;
 #[cfg(feature = "crash-points")]
 pub(crate) use environment::crash_point;
 pub(crate) use environment::{log_directives, proxy_variables};
@@ -30,6 +30,8 @@ const DEFAULTS: &str = include_str!("default.toml");
 
 /// The file that is read when it is there and nobody names another.
 const USUAL_FILE: &str = "shopgrant.toml";
+
+const MAX_FRESHNESS_SECS: u32 = 6 * 60 * 60;
 
 /// Everything that can be set; `default.toml` says what each of it means.
 #[derive(Clone, Debug, Deserialize)]
@@ -64,7 +66,11 @@ pub(crate) struct Settings {
     pub(crate) authorization: Authorization,
     pub(crate) webhooks: Webhooks,
     pub(crate) rate_limit: RateLimits,
-    pub(crate) cafe24: Cafe24,
+    /// By the codes of platforms, in lower case.
+    #[serde(default)]
+    freshness_seconds: BTreeMap<String, NonZeroU32>,
+    pub(crate) refresh: Refresh,
+    pub(crate) genstore: Genstore,
 }
 
 /// Which part of the work a process does.
@@ -122,6 +128,8 @@ pub(crate) struct Egress {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Authorization {
     pub(crate) direct_deadline_seconds: NonZeroU32,
+    pub(crate) hosted_deadline_seconds: NonZeroU32,
+    pub(crate) click_deadline_seconds: NonZeroU32,
     pub(crate) key_deadline_seconds: NonZeroU32,
     #[serde(deserialize_with = "value::choice")]
     pub(crate) uniqueness: Uniqueness,
@@ -131,6 +139,21 @@ pub(crate) struct Authorization {
 pub(crate) enum Uniqueness {
     Broker,
     Institution,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refresh {
+    pub(crate) margin_seconds: NonZeroU32,
+    pub(crate) scopes_seconds: NonZeroU32,
+}
+
+/// What is set for Genstore alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Genstore {
+    #[serde(default, deserialize_with = "value::optional")]
+    pub(crate) shop_header: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -331,6 +354,16 @@ impl Settings {
                 return refuse(key, "`burst` must not be smaller than `per_second`");
             }
         }
+        for (code, secs) in &self.freshness_seconds {
+            let key = format!("freshness_seconds.{code}");
+            if Platform::from_path_segment(code).is_none() {
+                return refuse(&key, "there is no such platform");
+            }
+            // A launch is remembered for a day, and what is forgotten must be too old.
+            if secs.get() > MAX_FRESHNESS_SECS {
+                return refuse(&key, "must not be longer than six hours, 21600");
+            }
+        }
         let waits = self.webhooks.retry_schedule_seconds.iter();
         let longest = waits.fold(0_u64, |sum, wait| sum.saturating_add(wait.get()));
         if longest >= u64::from(self.webhooks.retention_days.get()) * 86_400 {
@@ -340,6 +373,17 @@ impl Settings {
             );
         }
         Ok(())
+    }
+
+    /// The ages that were chosen for what platforms sign.
+    pub(crate) fn freshness(&self) -> Vec<(Platform, Duration)> {
+        let chosen = self.freshness_seconds.iter();
+        chosen
+            .filter_map(|(code, secs)| {
+                let platform = Platform::from_path_segment(code)?;
+                Some((platform, Duration::from_secs(u64::from(secs.get()))))
+            })
+            .collect()
     }
 
     fn has_amqp_over_tls(&self) -> bool {

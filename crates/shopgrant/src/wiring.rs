@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Broker, Options, Parts, PlainHttp, SystemClock, SystemEntropy, Uniqueness};
+use broker::{
+    Broker, Options, Parts, PlainHttp, ReadyLinks, SystemClock, SystemEntropy, Uniqueness,
+};
+use domain::Platform;
 use domain::delivery::RetrySchedule;
 use messaging::{
     ConnectError, EventBus, InProcessBus, InvalidAmqpOptions, RabbitBus, RabbitOptions, Refusal,
@@ -120,11 +123,23 @@ pub(crate) fn assemble(
     bus: Arc<dyn EventBus>,
     public_url: Url,
 ) -> Result<Broker, WiringError> {
+    let parts = parts(settings, storage, keyring, bus, public_url)?;
+    Ok(Broker::new(parts))
+}
+
+/// What [`assemble`] makes a broker of, for whoever has another clock.
+pub(crate) fn parts(
+    settings: &Settings,
+    storage: Storage,
+    keyring: Keyring,
+    bus: Arc<dyn EventBus>,
+    public_url: Url,
+) -> Result<Parts, WiringError> {
     let egress = egress(settings)?;
     let options = options(settings, public_url);
     #[cfg(feature = "crash-points")]
     let options = with_crash_point(options)?;
-    Ok(Broker::new(Parts {
+    Ok(Parts {
         storage,
         keyring,
         egress,
@@ -132,7 +147,7 @@ pub(crate) fn assemble(
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         options,
-    }))
+    })
 }
 
 /// The bus over RabbitMQ, or inside the process if there is no URL. A process that runs workers tries to
@@ -244,7 +259,19 @@ fn options(settings: &Settings, public_url: Url) -> Options {
         settings::Uniqueness::Institution => Uniqueness::Institution,
     };
     options.direct_deadline = seconds(settings.authorization.direct_deadline_seconds.get());
+    options.hosted_deadline = seconds(settings.authorization.hosted_deadline_seconds.get());
+    options.click_deadline = seconds(settings.authorization.click_deadline_seconds.get());
     options.key_deadline = seconds(settings.authorization.key_deadline_seconds.get());
+    options.refresh_margin = seconds(settings.refresh.margin_seconds.get());
+    if settings.public_url.is_none() && !settings.role.serves_http() {
+        options.ready_links = ReadyLinks::Withheld;
+    }
+    options.scopes_interval = seconds(settings.refresh.scopes_seconds.get());
+    let genstores = settings.genstore.shop_header.iter();
+    options.shop_headers = genstores
+        .map(|name| (Platform::Genstore, name.clone()))
+        .collect();
+    options.freshness = settings.freshness();
     options.plain_http_redirects = plain_http_redirects(settings);
     let waits = settings.webhooks.retry_schedule_seconds.iter();
     options.retry_schedule =

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use domain::authorization::AuthorizationStatus;
 use domain::{
-    AuthType, Authorization, AuthorizationId, AuthorizationState, FailReason, InstitutionId,
-    LeaseId, Platform, PlatformAppId, ShopLabel, StoreId,
+    AuthType, Authorization, AuthorizationId, AuthorizationState, FailReason, GrantId,
+    InstitutionId, LeaseId, Platform, PlatformAppId, ShopLabel, StoreId,
 };
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
@@ -27,6 +27,10 @@ use crate::sealing::{Fingerprint, Sealed};
 pub enum Carried {
     /// The hash of the single-use state in the link.
     Link { state_hash: [u8; 32] },
+    /// Nothing: the link leads to a page of ours, and each click on it has a state of its own.
+    HostedLink,
+    /// Nothing: what it exchanges is in the hands of whoever began it, and claimed it with that.
+    Claimed,
     /// The credential that the worker proves.
     Key {
         credential: Sealed,
@@ -37,6 +41,7 @@ pub enum Carried {
 pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<(), StorageError> {
     let (state_hash, credential, fingerprint, next_attempt_at) = match carried {
         Carried::Link { state_hash } => (Some(state_hash.to_vec()), None, None, None),
+        Carried::HostedLink | Carried::Claimed => (None, None, None, None),
         Carried::Key {
             credential,
             fingerprint,
@@ -50,6 +55,15 @@ pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<()
     let (fingerprint, fingerprint_key_id) = fingerprint
         .map(|print| (print.value.to_vec(), print.key_id))
         .unzip();
+    let (lease_id, lease_until) = match new.state {
+        AuthorizationState::Exchanging { lease, lease_until } => {
+            (Some(lease.uuid()), to_millis(lease_until))
+        }
+        AuthorizationState::Pending
+        | AuthorizationState::Succeeded
+        | AuthorizationState::Failed { .. }
+        | AuthorizationState::Superseded => (None, 0),
+    };
     let row = Model {
         id: new.id.uuid(),
         store_id: new.store.uuid(),
@@ -57,7 +71,7 @@ pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<()
         platform: new.platform.code().to_owned(),
         platform_app_id: new.app.map(PlatformAppId::uuid),
         auth_type: new.auth_type.code().to_owned(),
-        status: AuthorizationStatus::Pending.code().to_owned(),
+        status: new.status().code().to_owned(),
         fail_reason: None,
         expected_shop: new.expected_shop.as_ref().map(ToString::to_string),
         seller_id: new.seller_id.clone(),
@@ -68,11 +82,12 @@ pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<()
         fingerprint_key_id,
         attempts: 0,
         next_attempt_at,
-        lease_id: None,
-        lease_until: 0,
+        lease_id,
+        lease_until,
         deadline_at: to_millis(new.deadline_at),
         created_at: to_millis(new.created_at),
         finished_at: None,
+        beside_grant_id: new.beside.map(GrantId::uuid),
     };
     if row.next_attempt_at.is_some() {
         tx.announce(News::Keys);
@@ -380,6 +395,7 @@ impl TryFrom<Model> for Authorization {
             state: read_state(&row)?,
             expected_shop: row.expected_shop.as_deref().map(ShopLabel::from_checked),
             seller_id: row.seller_id,
+            beside: row.beside_grant_id.map(GrantId::new),
             redirect_url: row.redirect_url,
             deadline_at: from_millis(row.deadline_at, "authorizations", id)?,
             created_at: from_millis(row.created_at, "authorizations", id)?,

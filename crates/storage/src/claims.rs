@@ -71,6 +71,46 @@ pub async fn take_credential(
     .await
 }
 
+/// Takes the KEY credential in place of whatever credentials the store holds, which may be the same one;
+/// `false`, and nothing is changed, if another store has it.
+pub async fn replace_credential(
+    tx: &Tx,
+    claimant: Claimant,
+    fingerprint: &Fingerprint,
+) -> Result<bool, StorageError> {
+    let value = BASE64_STANDARD.encode(fingerprint.value);
+    if !take_credential(tx, claimant, fingerprint).await? {
+        let own = claimant
+            .owned(CREDENTIAL, &value)
+            .add(Column::StoreId.eq(claimant.store.uuid()));
+        let is_own = Entity::find().filter(own).one(tx.connection()).await?;
+        if is_own.is_none() {
+            return Ok(false);
+        }
+    }
+    let others = credentials_of(claimant.store).add(Column::Value.ne(value));
+    Entity::delete_many()
+        .filter(others)
+        .exec(tx.connection())
+        .await?;
+    Ok(true)
+}
+
+/// Frees the KEY credentials that the store holds, and not its shop.
+pub async fn free_credentials(tx: &Tx, store: StoreId) -> Result<(), StorageError> {
+    Entity::delete_many()
+        .filter(credentials_of(store))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+fn credentials_of(store: StoreId) -> Condition {
+    Condition::all()
+        .add(Column::StoreId.eq(store.uuid()))
+        .add(Column::Kind.eq(CREDENTIAL))
+}
+
 async fn take(
     tx: &Tx,
     claimant: Claimant,

@@ -1,7 +1,10 @@
 //! Proven credentials.
 
 use chrono::{DateTime, Utc};
-use domain::{Grant, GrantId, InstitutionId, Platform, StoreId};
+use domain::{
+    AuthorizationId, Grant, GrantId, InstitutionId, Platform, ProvenShop, ShopIdentity, ShopLabel,
+    StoreId,
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Set,
@@ -11,6 +14,7 @@ use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
+use crate::online_tokens;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 
@@ -37,6 +41,7 @@ pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), S
         origin: new.origin.clone(),
         credential: Some(secrets.credential.0),
         scopes: serde_json::json!(new.scopes).to_string(),
+        scopes_told: new.scopes_told.clone(),
         expires_at: new.expires_at.map(to_millis),
         created_at: to_millis(new.created_at),
         ended_at: None,
@@ -53,12 +58,14 @@ pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), S
         refresh_failures: 0,
         refresh_failing_since: None,
         refresh_failure: None,
+        scopes_due_at: to_millis(new.scopes_due_at),
+        scopes_fence: 0,
     };
     let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
     tx.write_later(Write::any("grants", insert)).await
 }
 
-/// Ends a grant and erases its secrets.
+/// Ends a grant and erases its secrets, and the tokens of users' sessions beside it.
 pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), StorageError> {
     let change = ActiveModel {
         status: Set(ENDED.to_owned()),
@@ -78,7 +85,92 @@ pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), St
         .filter(Column::Status.eq(LIVE))
         .into_query();
     let stale = StorageError::stale("grants", id);
-    tx.write_later(Write::one("grants", update, stale)).await
+    tx.write_later(Write::one("grants", update, stale)).await?;
+    online_tokens::delete_of_grant(tx, id).await
+}
+
+/// The credential of a live grant, with what is known of its renewal.
+#[derive(Clone, Debug)]
+pub struct HeldCredential {
+    pub sealed: Sealed,
+    /// `None` where the platform gives it no end.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it may be renewed next; `None` where nothing renews it.
+    pub next_refresh_at: Option<DateTime<Utc>>,
+    /// Until when somebody holds the right to renew it.
+    pub leased_until: DateTime<Utc>,
+}
+
+/// The credential of a grant that is live.
+pub async fn find_credential(
+    db: &impl Executor,
+    institution: InstitutionId,
+    id: GrantId,
+) -> Result<Option<HeldCredential>, StorageError> {
+    let row = Entity::find_by_id(id.uuid())
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Status.eq(LIVE))
+        .one(db.connection())
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let instant = |millis: Option<i64>| {
+        millis
+            .map(|millis| from_millis(millis, "grants", id))
+            .transpose()
+    };
+    let missing = || StorageError::corrupt("grants", id, "LIVE without a credential");
+    Ok(Some(HeldCredential {
+        sealed: Sealed(row.credential.ok_or_else(missing)?),
+        expires_at: instant(row.expires_at)?,
+        next_refresh_at: instant(row.next_refresh_at)?,
+        leased_until: from_millis(row.refresh_lease_until, "grants", id)?,
+    }))
+}
+
+/// A grant as it is needed to replace it, or to give it up.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The attempt that it comes from, which knows the app.
+    pub authorization: AuthorizationId,
+    pub shop: ProvenShop,
+    pub origin: String,
+    pub credential: Sealed,
+}
+
+/// The grant, while it lives.
+pub async fn find_live(
+    db: &impl Executor,
+    institution: InstitutionId,
+    id: GrantId,
+) -> Result<Option<Held>, StorageError> {
+    let row = Entity::find_by_id(id.uuid())
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Status.eq(LIVE))
+        .one(db.connection())
+        .await?;
+    row.map(Held::try_from).transpose()
+}
+
+impl TryFrom<Model> for Held {
+    type Error = StorageError;
+
+    fn try_from(row: Model) -> Result<Self, StorageError> {
+        let id = GrantId::new(row.id);
+        let corrupt = |what| StorageError::corrupt("grants", id, what);
+        let platform: Platform = row.platform.parse().map_err(|_| corrupt("platform"))?;
+        let missing = || corrupt("LIVE without a credential");
+        Ok(Self {
+            authorization: AuthorizationId::new(row.authorization_id),
+            shop: ProvenShop {
+                identity: ShopIdentity::new(platform.realm(), row.shop_identity),
+                label: row.shop_label.as_deref().map(ShopLabel::from_checked),
+            },
+            origin: row.origin,
+            credential: Sealed(row.credential.ok_or_else(missing)?),
+        })
+    }
 }
 
 /// A grant whose end has to be dealt with.

@@ -1,8 +1,8 @@
 //! Institutions and their secrets.
 
 use chrono::{DateTime, Utc};
-use domain::institution::BusAccess;
-use domain::{AppId, Institution, InstitutionId, InstitutionKeyId};
+use domain::institution::{BusAccess, CredentialAccess};
+use domain::{AppId, Institution, InstitutionId, InstitutionKeyId, Links};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Set,
@@ -30,6 +30,8 @@ pub struct InstitutionChange {
     pub name: Option<String>,
     pub redirect_origins: Option<Vec<String>>,
     pub bus_access: Option<BusAccess>,
+    pub credential_access: Option<CredentialAccess>,
+    pub links: Option<Links>,
 }
 
 pub async fn insert(tx: &Tx, new: &Institution) -> Result<(), StorageError> {
@@ -40,6 +42,8 @@ pub async fn insert(tx: &Tx, new: &Institution) -> Result<(), StorageError> {
         redirect_origins: origins_text(&new.redirect_origins),
         created_at: to_millis(new.created_at),
         bus_access: new.bus_access.code().to_owned(),
+        credential_access: new.credential_access.code().to_owned(),
+        links: new.links.code().to_owned(),
     };
     institution::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(tx.connection())
@@ -94,6 +98,12 @@ pub async fn update(
     }
     if let Some(bus_access) = change.bus_access {
         row.bus_access = Set(bus_access.code().to_owned());
+    }
+    if let Some(links) = change.links {
+        row.links = Set(links.code().to_owned());
+    }
+    if let Some(credential_access) = change.credential_access {
+        row.credential_access = Set(credential_access.code().to_owned());
     }
     if !row.is_changed() {
         return Ok(());
@@ -222,12 +232,18 @@ impl TryFrom<institution::Model> for Institution {
         let redirect_origins = serde_json::from_str(&row.redirect_origins)
             .map_err(|_| StorageError::corrupt("institutions", id, "redirect_origins"))?;
         let bus_access = read_bus_access(id, &row.bus_access)?;
+        let credential_access = CredentialAccess::from_code(&row.credential_access)
+            .ok_or_else(|| StorageError::corrupt("institutions", id, "credential_access"))?;
+        let links = Links::from_code(&row.links)
+            .ok_or_else(|| StorageError::corrupt("institutions", id, "links"))?;
         Ok(Self {
             id,
             app_id: AppId::new(row.app_id),
             name: row.name,
             redirect_origins,
             bus_access,
+            credential_access,
+            links,
             created_at: from_millis(row.created_at, "institutions", id)?,
         })
     }

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use domain::authorization::AuthorizationStatus;
 use domain::{
-    AuthType, Authorization, AuthorizationId, InstitutionId, LaunchId, Platform, PlatformAppId,
-    ShopIdentity, ShopLabel,
+    AuthType, Authorization, AuthorizationId, InstitutionId, LaunchId, OperatorPermissions,
+    OperatorRole, Platform, PlatformAppId, ShopIdentity, ShopLabel,
 };
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -35,11 +35,21 @@ pub struct NewLaunch {
     pub shop: ShopLabel,
     pub identity: Option<ShopIdentity>,
     pub language: Option<String>,
+    /// What the person is who opened the app; `None` where the platform does not say.
+    pub operator: Option<LaunchedBy>,
     /// `None` where nothing waits that could be continued.
     pub offer: Option<Offer>,
     pub created_at: DateTime<Utc>,
     /// When it is forgotten; by then its signature must be too old to be used.
     pub expires_at: DateTime<Utc>,
+}
+
+/// What is kept of who opened the app. Who it was is not.
+#[derive(Clone, Debug)]
+pub struct LaunchedBy {
+    pub role: OperatorRole,
+    /// `None` for those to whom the shop grants nothing one by one.
+    pub permissions: Option<OperatorPermissions>,
 }
 
 /// The one attempt that a launch may continue, and what the browser must show for it.
@@ -73,7 +83,7 @@ pub struct Confirmed {
 
 /// `false` if a launch with this signature came before. The unique key decides a race.
 pub async fn insert(tx: &Tx, new: &NewLaunch) -> Result<bool, StorageError> {
-    let offer = new.offer.as_ref();
+    let (offer, operator) = (new.offer.as_ref(), new.operator.as_ref());
     let row = Model {
         id: new.id.uuid(),
         signature_hash: new.signature_hash.to_vec(),
@@ -82,6 +92,10 @@ pub async fn insert(tx: &Tx, new: &NewLaunch) -> Result<bool, StorageError> {
         shop_label: new.shop.to_string(),
         shop_identity: new.identity.as_ref().map(|id| id.value().to_owned()),
         language: new.language.clone(),
+        operator_role: operator.map(|by| by.role.code().to_owned()),
+        operator_permissions: operator
+            .and_then(|by| by.permissions.as_ref())
+            .map(|permissions| serde_json::json!(permissions).to_string()),
         status: if offer.is_some() { OFFERED } else { UNANSWERED }.to_owned(),
         institution_id: offer.map(|offer| offer.institution.uuid()),
         authorization_id: offer.map(|offer| offer.authorization.uuid()),
@@ -137,6 +151,32 @@ pub async fn confirm(
         institution: InstitutionId::new(institution),
         authorization: AuthorizationId::new(authorization),
     }))
+}
+
+/// The shop's stable id that the platform signed beside this label last, in a launch of this app.
+pub async fn find_identity_for_worker(
+    db: &impl Executor,
+    app: PlatformAppId,
+    shop: &ShopLabel,
+) -> Result<Option<ShopIdentity>, StorageError> {
+    let row = Entity::find()
+        .filter(Column::PlatformAppId.eq(app.uuid()))
+        .filter(Column::ShopLabel.eq(shop.as_str()))
+        .filter(Column::ShopIdentity.is_not_null())
+        .order_by_desc(Column::Id)
+        .one(db.connection())
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let id = LaunchId::new(row.id);
+    let platform: Platform = row
+        .platform
+        .parse()
+        .map_err(|_| StorageError::corrupt("launches", id, "platform"))?;
+    Ok(row
+        .shop_identity
+        .map(|identity| ShopIdentity::new(platform.realm(), identity)))
 }
 
 /// At most `limit` attempts by URL, of whichever institution, that wait for this shop to consent to this

@@ -1,7 +1,7 @@
 //! The broker's own app registrations at the platforms.
 
 use chrono::{DateTime, Utc};
-use domain::{InstitutionId, Platform, PlatformAppId};
+use domain::{InstitutionId, OperatorScopes, Platform, PlatformAppId};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
 };
@@ -26,6 +26,10 @@ pub struct PlatformApp {
     pub scopes: Vec<String>,
     /// Replaces the platform's own host pattern.
     pub host: Option<String>,
+    /// What the platform shows beside its events, where it signs none of them.
+    pub event_key: Option<Sealed>,
+    /// What a shop can let its operators use, where a platform asks for that.
+    pub operator_scopes: Option<OperatorScopes>,
 }
 
 pub async fn insert(tx: &Tx, app: &PlatformApp, now: DateTime<Utc>) -> Result<(), StorageError> {
@@ -37,6 +41,8 @@ pub async fn insert(tx: &Tx, app: &PlatformApp, now: DateTime<Utc>) -> Result<()
         secret: app.secret.clone().map(|sealed| sealed.0),
         scopes: serde_json::json!(app.scopes).to_string(),
         host: app.host.clone(),
+        event_key: app.event_key.clone().map(|sealed| sealed.0),
+        operator_scopes: text_of(app),
         created_at: to_millis(now),
     };
     platform_app::Entity::insert(row.into_active_model().reset_all())
@@ -53,6 +59,8 @@ pub async fn update(tx: &Tx, app: &PlatformApp) -> Result<(), StorageError> {
         secret: Set(app.secret.clone().map(|sealed| sealed.0)),
         scopes: Set(serde_json::json!(app.scopes).to_string()),
         host: Set(app.host.clone()),
+        event_key: Set(app.event_key.clone().map(|sealed| sealed.0)),
+        operator_scopes: Set(text_of(app)),
         ..Default::default()
     };
     let touched = platform_app::Entity::update_many()
@@ -63,6 +71,11 @@ pub async fn update(tx: &Tx, app: &PlatformApp) -> Result<(), StorageError> {
         .rows_affected;
     tx.announce(News::Configuration);
     StorageError::expect_one(touched, "platform_apps", app.id)
+}
+
+fn text_of(app: &PlatformApp) -> Option<String> {
+    let scopes = app.operator_scopes.as_ref()?;
+    Some(scopes.as_json().to_owned())
 }
 
 /// The app that this very owner configured: an institution's own, or the shared one for `None`.
@@ -117,6 +130,12 @@ impl TryFrom<platform_app::Model> for PlatformApp {
             secret: row.secret.map(Sealed),
             scopes: serde_json::from_str(&row.scopes).map_err(|_| corrupt("scopes"))?,
             host: row.host,
+            event_key: row.event_key.map(Sealed),
+            operator_scopes: row
+                .operator_scopes
+                .map(|text| OperatorScopes::parse(&text))
+                .transpose()
+                .map_err(|_| corrupt("operator_scopes"))?,
         })
     }
 }

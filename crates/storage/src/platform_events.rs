@@ -20,6 +20,8 @@ use crate::news::News;
 use crate::row::platform_event::{ActiveModel, Column, Entity, Model};
 use crate::shape::filled;
 
+/// Behind the label of a mall, where all of its shops are meant. No label has it.
+const ALL_SHOPS: &str = "/*";
 const RECEIVED: &str = "RECEIVED";
 const HANDLED: &str = "HANDLED";
 
@@ -55,6 +57,7 @@ pub async fn insert(tx: &Tx, new: &NewPlatformEvent) -> Result<bool, StorageErro
     let (shop_label, shop_identity) = match &new.shop {
         Some(NamedShop::Label(label)) => (Some(label.to_string()), None),
         Some(NamedShop::Identity(identity)) => (None, Some(identity.value().to_owned())),
+        Some(NamedShop::Mall(label)) => (Some(format!("{label}{ALL_SHOPS}")), None),
         None => (None, None),
     };
     let row = Model {
@@ -209,7 +212,10 @@ impl TryFrom<Model> for DueEvent {
         let platform: Platform = row.platform.parse().map_err(|_| corrupt("platform"))?;
         let realm: IdentityRealm = platform.realm();
         let shop = match (&row.shop_label, row.shop_identity) {
-            (Some(label), _) => Some(NamedShop::Label(ShopLabel::from_checked(label))),
+            (Some(label), _) => Some(match label.strip_suffix(ALL_SHOPS) {
+                Some(mall) => NamedShop::Mall(ShopLabel::from_checked(mall)),
+                None => NamedShop::Label(ShopLabel::from_checked(label)),
+            }),
             (None, Some(identity)) => Some(NamedShop::Identity(ShopIdentity::new(realm, identity))),
             (None, None) => None,
         };

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthorizationId, GrantId, InstitutionId, LeaseId, Platform, ProvenShop, ShopIdentity,
+    AuthorizationId, GrantId, InstitutionId, LeaseId, Platform, ProvenShop, Scopes, ShopIdentity,
     ShopLabel, StoreId, Upkeep,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
@@ -19,6 +19,7 @@ use crate::executor::{Executor, Tx, Write};
 use crate::grants::LIVE;
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
+use crate::news::News;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 use crate::shape::filled;
@@ -95,6 +96,43 @@ pub async fn lease_due_for_worker(
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.connection())
         .await?;
+    lease(tx, &rows, now, owner, lease_until).await?;
+    Ok(readable(rows, owner))
+}
+
+/// Leases one grant, like [`lease_due_for_worker`], if it is to be renewed and nobody else renews it.
+pub async fn lease_one(
+    tx: &Tx,
+    institution: InstitutionId,
+    grant: GrantId,
+    now: DateTime<Utc>,
+    owner: LeaseId,
+    lease_until: DateTime<Utc>,
+) -> Result<Option<RefreshWork>, StorageError> {
+    let rows = Entity::find()
+        .filter(Column::Id.eq(grant.uuid()))
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(due(now))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx.connection())
+        .await?;
+    lease(tx, &rows, now, owner, lease_until).await?;
+    rows.into_iter()
+        .next()
+        .map(|row| read_work(row, owner))
+        .transpose()
+}
+
+async fn lease(
+    tx: &Tx,
+    rows: &[Model],
+    now: DateTime<Utc>,
+    owner: LeaseId,
+    lease_until: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let change = ActiveModel {
         refresh_lease_id: Set(Some(owner.uuid())),
         refresh_lease_until: Set(to_millis(lease_until)),
@@ -118,7 +156,7 @@ pub async fn lease_due_for_worker(
         .filter(Column::RefreshIntentAt.is_null())
         .exec(tx.connection())
         .await?;
-    Ok(readable(rows, owner))
+    Ok(())
 }
 
 /// One grant that cannot be read must not hold up the others; it comes again when its lease is over.
@@ -139,6 +177,8 @@ pub struct Renewed {
     pub credential: Sealed,
     pub expires_at: Option<DateTime<Utc>>,
     pub upkeep: Upkeep,
+    /// What the platform said of the scopes; `None` leaves what it said before.
+    pub scopes_told: Option<String>,
     /// `None` where the refresh token before stays good.
     pub refresh_token: Option<NewRefreshToken>,
 }
@@ -152,10 +192,16 @@ pub struct NewRefreshToken {
 
 /// Writes a renewal, and gives the lease back. Fails with [`StorageError::Stale`], now or at the end of the
 /// transaction, if the lease was lost.
-pub async fn renew(tx: &Tx, lease: GrantLease, renewed: Renewed) -> Result<(), StorageError> {
+pub async fn renew(
+    tx: &Tx,
+    lease: GrantLease,
+    renewed: Renewed,
+    scopes: &Scopes,
+) -> Result<(), StorageError> {
     let mut change = ActiveModel {
         credential: Set(Some(renewed.credential.0)),
         expires_at: Set(renewed.expires_at.map(to_millis)),
+        scopes: Set(serde_json::json!(scopes).to_string()),
         refresh_ends_at: Set(renewed.upkeep.refresh_ends_at.map(to_millis)),
         next_refresh_at: Set(renewed.upkeep.next_refresh_at.map(to_millis)),
         notice_at: Set(renewed.upkeep.notice_at.map(to_millis)),
@@ -165,6 +211,9 @@ pub async fn renew(tx: &Tx, lease: GrantLease, renewed: Renewed) -> Result<(), S
         refresh_failure: Set(None),
         ..given_back()
     };
+    if renewed.scopes_told.is_some() {
+        change.scopes_told = Set(renewed.scopes_told);
+    }
     if let Some(new) = renewed.refresh_token {
         change.refresh_token = Set(Some(new.token.0));
         change.previous_refresh_token = Set(new.previous.map(|previous| previous.0));
@@ -175,6 +224,7 @@ pub async fn renew(tx: &Tx, lease: GrantLease, renewed: Renewed) -> Result<(), S
         .filter(held(lease))
         .into_query();
     let stale = StorageError::stale("grants", lease.grant);
+    tx.announce(News::Outcomes);
     tx.write_later(Write::one("grants", update, stale)).await
 }
 
@@ -226,6 +276,7 @@ pub async fn postpone(
         .filter(held(lease))
         .into_query();
     let stale = StorageError::stale("grants", lease.grant);
+    tx.announce(News::Outcomes);
     tx.write_later(Write::one("grants", update, stale)).await
 }
 

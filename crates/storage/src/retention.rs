@@ -12,8 +12,9 @@ use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
 use crate::row::{
-    access_token, authorization, delivery, endpoint, grant, idempotency_key, institution_key,
-    launch, nonce, outbox, platform_event, store,
+    access_token, authorization, credential_request, delivery, endpoint, grant, idempotency_key,
+    institution_key, launch, nonce, online_token, outbox, platform_event, pushed_code, revocation,
+    store,
 };
 
 /// How many rows of a table went. Rows of other tables that went with them are not counted.
@@ -106,6 +107,46 @@ pub async fn delete_initiated_for_worker(
     ])
 }
 
+/// Deletes at most `limit` each of the tokens of sessions and the pushed codes that are over, and of the
+/// requests for credentials that were made before `before`.
+pub async fn delete_handed_out_for_worker(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    before: DateTime<Utc>,
+    limit: u64,
+) -> Result<[Deleted; 3], StorageError> {
+    let expired = |now| Expired {
+        now: to_millis(now),
+        limit,
+    };
+    Ok([
+        expired(now)
+            .delete::<online_token::Entity, 1>(
+                tx,
+                "online_tokens",
+                online_token::Column::ExpiresAt,
+                [online_token::Column::Id],
+            )
+            .await?,
+        expired(now)
+            .delete::<pushed_code::Entity, 1>(
+                tx,
+                "pushed_codes",
+                pushed_code::Column::ExpiresAt,
+                [pushed_code::Column::Id],
+            )
+            .await?,
+        expired(before)
+            .delete::<credential_request::Entity, 1>(
+                tx,
+                "credential_requests",
+                credential_request::Column::CreatedAt,
+                [credential_request::Column::Id],
+            )
+            .await?,
+    ])
+}
+
 struct Expired {
     now: i64,
     limit: u64,
@@ -185,7 +226,7 @@ pub async fn delete_events_for_worker(
 }
 
 /// Deletes at most `limit` each of what ended before `before`: grants, attempts that no grant comes from any
-/// more, and then stores that were unbound and have no attempts left.
+/// more, and then stores that were unbound and have no attempts left, nor anything to revoke.
 pub async fn delete_ended_for_worker(
     tx: &Tx,
     before: DateTime<Utc>,
@@ -229,11 +270,17 @@ pub async fn delete_ended_for_worker(
         (authorization::Entity, authorization::Column::StoreId),
         (store::Entity, store::Column::Id),
     );
+    let given_up = referring(
+        revocation::Entity,
+        (revocation::Entity, revocation::Column::StoreId),
+        (store::Entity, store::Column::Id),
+    );
     let unbound: Vec<Uuid> = store::Entity::find()
         .select_only()
         .column(store::Column::Id)
         .filter(store::Column::UnboundAt.lt(before))
         .filter(Expr::exists(tried).not())
+        .filter(Expr::exists(given_up).not())
         .limit(limit)
         .into_tuple()
         .all(db)

@@ -7,7 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use domain::{
-    AuthorizationId, EndpointId, GrantId, InstitutionId, InstitutionKeyId, PlatformAppId,
+    AuthorizationId, EndpointId, GrantId, InstitutionId, InstitutionKeyId, OnlineTokenId,
+    PlatformAppId, PlatformEventId, RevocationId,
 };
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -31,11 +32,15 @@ impl fmt::Debug for Sealed {
 pub enum Place<'a> {
     InstitutionSecret(InstitutionKeyId),
     PlatformAppSecret(PlatformAppId),
+    PlatformAppEventKey(PlatformAppId),
     AuthorizationCredential(AuthorizationId),
     GrantCredential(GrantId),
     GrantRefreshToken(GrantId),
     PreviousRefreshToken(GrantId),
+    RevocationCredential(RevocationId),
     EndpointSecret(EndpointId),
+    OnlineToken(OnlineTokenId),
+    PushedCode(PlatformEventId),
     IdempotentAnswer {
         institution: InstitutionId,
         call: &'a str,
@@ -48,11 +53,15 @@ impl Place<'_> {
         match self {
             Self::InstitutionSecret(_) => "institution_keys.secret",
             Self::PlatformAppSecret(_) => "platform_apps.secret",
+            Self::PlatformAppEventKey(_) => "platform_apps.event_key",
             Self::AuthorizationCredential(_) => "authorizations.credential",
             Self::GrantCredential(_) => "grants.credential",
             Self::GrantRefreshToken(_) => "grants.refresh_token",
             Self::PreviousRefreshToken(_) => "grants.previous_refresh_token",
+            Self::RevocationCredential(_) => "revocations.credential",
             Self::EndpointSecret(_) => "endpoints.secret",
+            Self::OnlineToken(_) => "online_tokens.token",
+            Self::PushedCode(_) => "pushed_codes.code",
             Self::IdempotentAnswer { .. } => "idempotency_keys.answer",
         }
     }
@@ -60,12 +69,15 @@ impl Place<'_> {
     fn associated_data(&self) -> String {
         let row = match self {
             Self::InstitutionSecret(id) => id.to_string(),
-            Self::PlatformAppSecret(id) => id.to_string(),
+            Self::PlatformAppSecret(id) | Self::PlatformAppEventKey(id) => id.to_string(),
             Self::AuthorizationCredential(id) => id.to_string(),
             Self::GrantCredential(id)
             | Self::GrantRefreshToken(id)
             | Self::PreviousRefreshToken(id) => id.to_string(),
+            Self::RevocationCredential(id) => id.to_string(),
             Self::EndpointSecret(id) => id.to_string(),
+            Self::OnlineToken(id) => id.to_string(),
+            Self::PushedCode(id) => id.to_string(),
             Self::IdempotentAnswer {
                 institution,
                 call,

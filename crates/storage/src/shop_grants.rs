@@ -1,8 +1,8 @@
 //! The grants of one shop, of whichever institution: what a platform's event is about.
 
 use chrono::{DateTime, Utc};
-use domain::{GrantId, InstitutionId, NamedShop, Platform, PlatformAppId, StoreId};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
+use domain::{GrantId, InstitutionId, NamedShop, Platform, PlatformAppId, ShopLabel, StoreId};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -97,7 +97,7 @@ pub async fn delete_ended_for_worker(
     Ok(deleted.rows_affected)
 }
 
-fn of_shop(wanted: AuthorizedShop<'_>) -> Condition {
+pub(crate) fn of_shop(wanted: AuthorizedShop<'_>) -> Condition {
     let through_app = Query::select()
         .expr(Expr::val(1))
         .from(authorization::Entity)
@@ -113,9 +113,27 @@ fn of_shop(wanted: AuthorizedShop<'_>) -> Condition {
     let named = match wanted.shop {
         NamedShop::Label(label) => Column::ShopLabel.eq(label.as_str()),
         NamedShop::Identity(identity) => Column::ShopIdentity.eq(identity.value()),
+        NamedShop::Mall(label) => Column::Id.in_subquery(of_mall(wanted.platform, label)),
     };
     Condition::all()
-        .add(Column::Platform.eq(wanted.platform.code()))
+        .add(is_word(Column::Platform, wanted.platform.code()))
         .add(named)
         .add(Expr::exists(through_app))
+}
+
+/// The first shop of a mall has no number, and the others have theirs behind a slash. Either half says what an
+/// index says; of one condition with an `OR`, SQLite would walk through all malls.
+fn of_mall(platform: Platform, label: &ShopLabel) -> SelectStatement {
+    let numbered = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(is_word(Column::Platform, platform.code()))
+        .and_where(Expr::cust("rtrim(shop_label, '0123456789')").eq(format!("{label}/")))
+        .to_owned();
+    Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::ShopLabel.eq(label.as_str()))
+        .union(UnionType::All, numbered)
+        .to_owned()
 }

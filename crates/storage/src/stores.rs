@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthStatus, AuthType, AuthorizationId, Authorized, ClientId, FailReason, GrantId, Health,
-    InstitutionId, Platform, ShopIdentity, Store, StoreId, StoreState,
+    AuthStatus, AuthType, AuthorizationId, Authorized, ClientId, FailReason, GrantId,
+    InstitutionId, Platform, Reauthorization, Renewal, ScopeCoverage, ShopIdentity, ShopLabel,
+    Store, StoreId, StoreState,
 };
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, Set,
 };
 
 use crate::error::StorageError;
@@ -41,6 +43,10 @@ pub async fn insert(tx: &Tx, new: &Store) -> Result<(), StorageError> {
         unbound_at: None,
         health: None,
         reauthorize_by: None,
+        scope_coverage: ScopeCoverage::Complete.code().to_owned(),
+        reauthorization_id: None,
+        reauthorization_status: None,
+        reauthorization_fail_reason: None,
     };
     let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
     tx.write_later(Write::any("stores", insert)).await
@@ -120,6 +126,34 @@ pub async fn list(
         .collect()
 }
 
+/// The institution's stores on a platform whose URL or asked-for label may name the shop, oldest first; the
+/// caller knows how to read them.
+pub async fn list_naming(
+    db: &impl Executor,
+    institution: InstitutionId,
+    platform: Platform,
+    shop: &ShopLabel,
+) -> Result<Vec<Store>, StorageError> {
+    let lower = |column: Column| Expr::expr(Func::lower(Expr::col(column)));
+    // A label is letters, digits and hyphens, which mean nothing to LIKE.
+    let label = shop.host_label();
+    let naming = Condition::any()
+        .add(lower(Column::StoreUrl).like(format!("%//{label}.%")))
+        .add(lower(Column::SellerId).eq(label))
+        .add(lower(Column::SellerId).like(format!("{label}.%")));
+    Entity::find()
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Platform.eq(platform.code()))
+        .filter(Column::UnboundAt.is_null())
+        .filter(naming)
+        .order_by_asc(Column::Id)
+        .all(db.connection())
+        .await?
+        .into_iter()
+        .map(Store::try_from)
+        .collect()
+}
+
 /// Writes a changed store. Its revision must be the next one: whoever read it without the lock and was
 /// overtaken gets [`StorageError::Stale`], now or at the end of the transaction.
 pub async fn update(tx: &Tx, store: &Store) -> Result<(), StorageError> {
@@ -167,18 +201,48 @@ fn state_columns(store: &Store) -> ActiveModel {
         auth_type: Set(store.auth_type.map(|auth_type| auth_type.code().to_owned())),
         auth_status: Set(store.status().code().to_owned()),
         auth_fail_reason: Set(store.fail_reason().map(|reason| reason.code().to_owned())),
-        authorization_id: Set(store.current_attempt().map(AuthorizationId::uuid)),
+        authorization_id: Set(match store.state {
+            StoreState::Processing { authorization } => Some(authorization.uuid()),
+            StoreState::Unauthorized | StoreState::Success(_) | StoreState::Failed { .. } => None,
+        }),
         grant_id: Set(authorized.map(|authorized| authorized.grant.uuid())),
         shop_identity: Set(authorized.map(|authorized| authorized.shop.value().to_owned())),
         scopes: Set(authorized.map(|authorized| serde_json::json!(authorized.scopes).to_string())),
         authorized_at: Set(authorized.map(|authorized| to_millis(authorized.authorized_at))),
         expires_at: Set(authorized.and_then(|authorized| authorized.expires_at.map(to_millis))),
-        health: Set(authorized.map(|authorized| authorized.health.code().to_owned())),
+        health: Set(authorized.map(|authorized| authorized.renewal.code().to_owned())),
         reauthorize_by: Set(
             authorized.and_then(|authorized| authorized.reauthorize_by.map(to_millis))
         ),
+        scope_coverage: Set(authorized
+            .map_or(ScopeCoverage::Complete, |authorized| authorized.coverage)
+            .code()
+            .to_owned()),
         sequence: Set(store.sequence),
         revision: Set(store.revision),
+        ..reauthorization_columns(authorized.and_then(|authorized| authorized.reauthorization))
+    }
+}
+
+const OFFERED: &str = "OFFERED";
+const PROCESSING: &str = "PROCESSING";
+const FAILED: &str = "FAILED";
+
+fn reauthorization_columns(reauthorization: Option<Reauthorization>) -> ActiveModel {
+    let (status, id, reason) = match reauthorization {
+        None => (None, None, None),
+        Some(Reauthorization::Offered { authorization }) => {
+            (Some(OFFERED), Some(authorization), None)
+        }
+        Some(Reauthorization::Processing { authorization }) => {
+            (Some(PROCESSING), Some(authorization), None)
+        }
+        Some(Reauthorization::Failed { reason }) => (Some(FAILED), None, Some(reason)),
+    };
+    ActiveModel {
+        reauthorization_status: Set(status.map(str::to_owned)),
+        reauthorization_id: Set(id.map(AuthorizationId::uuid)),
+        reauthorization_fail_reason: Set(reason.map(|reason| reason.code().to_owned())),
         ..Default::default()
     }
 }
@@ -251,9 +315,9 @@ fn read_state(row: &Model, platform: Platform) -> Result<StoreState, StorageErro
                     .transpose()
             };
             // The version before writes none.
-            let health = match &row.health {
-                Some(code) => Health::from_code(code).ok_or_else(|| corrupt("health"))?,
-                None => Health::Healthy,
+            let renewal = match &row.health {
+                Some(code) => Renewal::from_code(code).ok_or_else(|| corrupt("health"))?,
+                None => Renewal::Good,
             };
             Ok(StoreState::Success(Authorized {
                 grant: GrantId::new(grant),
@@ -261,9 +325,33 @@ fn read_state(row: &Model, platform: Platform) -> Result<StoreState, StorageErro
                 scopes: serde_json::from_str(scopes).map_err(|_| corrupt("scopes"))?,
                 authorized_at: from_millis(authorized_at, "stores", id)?,
                 expires_at: instant(row.expires_at)?,
-                health,
+                coverage: ScopeCoverage::from_code(&row.scope_coverage)
+                    .ok_or_else(|| corrupt("scope_coverage"))?,
+                renewal,
                 reauthorize_by: instant(row.reauthorize_by)?,
+                reauthorization: read_reauthorization(row)?,
             }))
         }
     }
+}
+
+fn read_reauthorization(row: &Model) -> Result<Option<Reauthorization>, StorageError> {
+    let id = StoreId::new(row.id);
+    let corrupt = |what| StorageError::corrupt("stores", id, what);
+    let attempt = row.reauthorization_id.map(AuthorizationId::new);
+    let reason = row.reauthorization_fail_reason.as_deref();
+    let reason = reason.and_then(FailReason::from_code);
+    Ok(
+        match (row.reauthorization_status.as_deref(), attempt, reason) {
+            (None, _, _) => None,
+            (Some(OFFERED), Some(authorization), _) => {
+                Some(Reauthorization::Offered { authorization })
+            }
+            (Some(PROCESSING), Some(authorization), _) => {
+                Some(Reauthorization::Processing { authorization })
+            }
+            (Some(FAILED), _, Some(reason)) => Some(Reauthorization::Failed { reason }),
+            (Some(_), _, _) => return Err(corrupt("reauthorization_status")),
+        },
+    )
 }

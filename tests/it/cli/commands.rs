@@ -27,6 +27,7 @@ async fn institutions_and_apps_are_listed_for_scripts_and_for_people() {
             "app_id": app_id,
             "name": "Example Pay",
             "redirect_origins": ["https://pay.example"],
+            "links": "direct",
             "allow": [],
             "created_at": null,
         }])
@@ -59,6 +60,7 @@ async fn institutions_and_apps_are_listed_for_scripts_and_for_people() {
             "callback_url": format!("{PUBLIC_URL}/v1/auth/shopline/callback"),
             "launch_url": format!("{PUBLIC_URL}/v1/auth/shopline/launch"),
             "events_url": format!("{PUBLIC_URL}/v1/auth/shopline/events"),
+            "operator_scopes_url": null,
         })
     );
     let printed = settings.run(&["platform", "list"]).await.succeeded();
@@ -107,6 +109,7 @@ async fn an_institution_is_changed_in_what_is_named() {
             "app_id": app_id,
             "name": "New Pay",
             "redirect_origins": ["https://a.example", "https://b.example"],
+            "links": "direct",
             "allow": ["rabbitmq"],
             "created_at": null,
         })
@@ -116,6 +119,24 @@ async fn an_institution_is_changed_in_what_is_named() {
     assert_eq!(listed, line("New Pay  https://a.example https://b.example"));
     let printed = set(&["--allow", "rabbitmq"]).await.succeeded();
     assert!(printed.ends_with("  may use rabbitmq\n"), "{printed}");
+    let printed = set(&["--links", "hosted"]).await.succeeded();
+    assert!(
+        printed.contains("https://b.example  hosted links  "),
+        "{printed}"
+    );
+    let printed = set(&["--links", "direct"]).await.succeeded();
+    assert!(!printed.contains("links"), "{printed}");
+    let hosted = [
+        "institution",
+        "create",
+        "--name",
+        "Page Pay",
+        "--links",
+        "hosted",
+    ];
+    settings.run(&hosted).await.succeeded();
+    let listed = settings.run(&["institution", "list"]).await.succeeded();
+    assert!(listed.ends_with("Page Pay    hosted links\n"), "{listed}");
 
     for (options, told) in [
         (
@@ -134,7 +155,11 @@ async fn an_institution_is_changed_in_what_is_named() {
         settings.run(&unknown).await.failed(),
         "shopgrant: there is no institution app_unknown"
     );
-    for wrong in [&[][..], &["--allow", "rabbitmq", "--deny", "rabbitmq"]] {
+    for wrong in [
+        &[][..],
+        &["--allow", "rabbitmq", "--deny", "rabbitmq"],
+        &["--links", "magic"],
+    ] {
         assert_eq!(set(wrong).await.status.code(), Some(2), "{wrong:?}");
     }
     database.delete().await;
@@ -293,7 +318,7 @@ async fn sandbox_prints_the_commands_that_lead_a_broker_there() {
         .lines()
         .filter_map(|line| line.strip_prefix("  shopgrant "))
         .collect();
-    assert_eq!(printed.len(), 5, "{directions}");
+    assert_eq!(printed.len(), 6, "{directions}");
     for arguments in printed {
         let mut command = Command::new("sh");
         let line = format!("'{}' {arguments}", executable().display());

@@ -224,6 +224,6 @@ async fn a_wrong_command_line_is_told_what_would_be_right() {
     }
     let unknown = settings.run(&["platform", "configure", "NOWHERE"]).await;
     assert_eq!(unknown.status.code(), Some(2), "{unknown:#?}");
-    let told = "the platforms are CAFE24, GENSTORE, SHOPIFY, SHOPLINE, SHOPLINE_EU, WOOCOMMERCE\n";
+    let told = "the platforms are CAFE24, GENSTORE, MULTIVENDE, SHOPIFY, SHOPLINE, SHOPLINE_EU, WOOCOMMERCE\n";
     assert!(unknown.stderr.contains(told), "{unknown:#?}");
 }

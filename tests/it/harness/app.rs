@@ -10,7 +10,7 @@ use broker::{
     Clock, CreateInstitution, Entropy, ManualClock, Operator, Options, PlainHttp, SeededEntropy,
 };
 use chrono::{DateTime, Utc};
-use domain::institution::BusAccess;
+use domain::institution::{BusAccess, CredentialAccess, Links};
 use sandbox::{Sandbox, SandboxOptions};
 use secrecy::ExposeSecret;
 use server::{Rate, RateOptions, ServerOptions};
@@ -23,6 +23,7 @@ use super::database::TestDatabase;
 use super::institution::ORIGIN;
 use super::process::{Process, Surroundings};
 use super::receiver::Receiver;
+use super::seller::Browser;
 use super::{Database, Institution, PATIENCE, platform};
 
 /// When everything begins.
@@ -58,6 +59,8 @@ impl Default for Setup {
 pub(crate) struct TestApp {
     pub(crate) base_url: String,
     pub(crate) http: reqwest::Client,
+    /// The sellers'.
+    pub(crate) browser: Browser,
     pub(crate) sandbox: Sandbox,
     pub(crate) sandbox_address: SocketAddr,
     pub(crate) receiver: Receiver,
@@ -100,13 +103,15 @@ impl TestApp {
             rate: setup.rate,
             ..ServerOptions::new(public_url)
         };
+        let http = http_client();
         let server = server::start(process.broker.clone(), options, listener).unwrap();
         let handles = vec![server.handle(), far_end.server.handle()];
         servers.spawn(server);
         servers.spawn(far_end.server);
         Self {
+            browser: Browser::new(http.clone(), &base_url),
             base_url,
-            http: http_client(),
+            http,
             sandbox,
             sandbox_address: far_end.address,
             receiver: Receiver::listen().await,
@@ -145,10 +150,17 @@ impl TestApp {
     }
 
     pub(crate) async fn institution(&self, name: &str) -> Institution {
+        self.institution_with(name, Links::Direct).await
+    }
+
+    /// An institution whose sellers get links of this kind.
+    pub(crate) async fn institution_with(&self, name: &str, links: Links) -> Institution {
         let command = CreateInstitution {
             name: name.to_owned(),
             redirect_origins: vec![ORIGIN.to_owned()],
             bus_access: BusAccess::None,
+            credential_access: CredentialAccess::Denied,
+            links,
         };
         let new = self
             .process

@@ -27,9 +27,15 @@ pub(crate) struct Institution {
 
 /// A store that was created.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are called as the fields of the calls are"
+)]
 pub(crate) struct Store {
     pub(crate) client_id: String,
     pub(crate) store_id: String,
+    /// By which a link is asked for, where the store's URL does not name the shop.
+    pub(crate) seller_id: Option<String>,
 }
 
 impl Store {
@@ -180,19 +186,27 @@ impl Institution {
         Store {
             client_id: client_id.to_owned(),
             store_id: data["store_id"].as_str().unwrap().to_owned(),
+            seller_id: None,
         }
     }
 
     /// A store of a new seller for this shop.
     pub(crate) async fn store(&self, case: &PlatformCase, shop: &str) -> Store {
         let client_id = self.client(&format!("seller-{}", self.nonce())).await;
-        self.create(&client_id, case.code, &case.store_url(shop))
-            .await
+        let store_url = case.store_url(shop);
+        let store = self.create(&client_id, case.code, &store_url);
+        Store {
+            seller_id: case.seller_id(shop),
+            ..store.await
+        }
     }
 
     /// Asks for the authorization of a store by URL, and returns the link.
     pub(crate) async fn link(&self, store: &Store) -> String {
-        let fields = store.with(json!({"auth_type": "URL", "redirect_url": REDIRECT}));
+        let mut fields = store.with(json!({"auth_type": "URL", "redirect_url": REDIRECT}));
+        if let Some(seller_id) = &store.seller_id {
+            fields["seller_id"] = seller_id.as_str().into();
+        }
         let data = self.data("store/auth", &fields).await;
         data["auth_url"].as_str().unwrap().to_owned()
     }

@@ -63,6 +63,17 @@ pub(crate) const CAFE24: PlatformCase = PlatformCase {
     domain: "cafe24.com",
 };
 
+pub(crate) const MULTIVENDE: PlatformCase = PlatformCase {
+    code: "MULTIVENDE",
+    platform: Platform::Multivende,
+    dialect: Dialect::Multivende,
+    client_id: "123456789012",
+    secret: "the secret of the app at multivende",
+    state: "state",
+    signature: "",
+    domain: "merchant.example",
+};
+
 impl PlatformCase {
     pub(crate) fn store_url(&self, shop: &str) -> String {
         format!("https://{shop}.{}", self.domain)
@@ -72,6 +83,7 @@ impl PlatformCase {
     pub(crate) fn two_scopes(&self) -> &'static str {
         match self.dialect {
             Dialect::Cafe24 => "mall.read_order,mall.read_product",
+            Dialect::Multivende => "read:checkouts,read:stocks",
             Dialect::Shopline | Dialect::Genstore | Dialect::Shopify | Dialect::Woocommerce => {
                 "read_orders,read_products"
             }
@@ -98,6 +110,8 @@ impl PlatformCase {
             Dialect::Shopline => "shopline",
             Dialect::Genstore => "genstore",
             Dialect::Cafe24 => "cafe24",
+            // One host for all merchants.
+            Dialect::Multivende => return format!("http://{address}/multivende"),
             Dialect::Shopify => "shopify",
             Dialect::Woocommerce => "woocommerce",
         };
@@ -113,6 +127,8 @@ impl PlatformCase {
             scopes: Vec::new(),
             institution: None,
             host: Some(self.host(address)),
+            event_key: None,
+            operator_scopes: None,
         }
     }
 
@@ -131,10 +147,16 @@ impl PlatformCase {
     pub(crate) fn identity(&self, shop: &str) -> String {
         match self.dialect {
             Dialect::Genstore => shop.parse::<Shop>().map_or(1, |shop| shop.id()).to_string(),
+            Dialect::Multivende => merchant_id(shop),
             Dialect::Shopline | Dialect::Cafe24 | Dialect::Shopify | Dialect::Woocommerce => {
                 shop.to_owned()
             }
         }
+    }
+
+    /// What an institution names the shop by whose `store_url` does not.
+    pub(crate) fn seller_id(&self, shop: &str) -> Option<String> {
+        (self.dialect == Dialect::Multivende).then(|| merchant_id(shop))
     }
 
     /// The state in a link.
@@ -162,12 +184,12 @@ impl PlatformCase {
             Dialect::Shopline | Dialect::Shopify | Dialect::Woocommerce => {
                 vec![("appkey", self.client_id), ("handle", shop)]
             }
-            Dialect::Cafe24 => Vec::new(),
+            Dialect::Cafe24 | Dialect::Multivende => Vec::new(),
         };
         parameters.push((self.state, state));
         parameters.extend_from_slice(more);
         let signature;
-        if self.dialect != Dialect::Cafe24 {
+        if !self.signature.is_empty() {
             parameters.push(("timestamp", timestamp.as_str()));
             signature = sign_query(self.secret, &parameters);
             parameters.push((self.signature, signature.as_str()));
@@ -180,9 +202,14 @@ impl PlatformCase {
     }
 }
 
+/// Multivende's id of the merchant whom the sandbox knows by this name.
+pub(crate) fn merchant_id(name: &str) -> String {
+    name.parse::<Shop>().expect("a shop").uuid()
+}
+
 /// Registers every platform's app with the broker and with the sandbox.
 pub(crate) async fn register(broker: &Broker, sandbox: &Sandbox, address: SocketAddr) {
-    for case in [SHOPLINE, SHOPLINE_EU, GENSTORE, CAFE24] {
+    for case in [SHOPLINE, SHOPLINE_EU, GENSTORE, CAFE24, MULTIVENDE] {
         let configured = broker
             .configure_platform_app(&Operator, case.configuration(address))
             .await
@@ -196,6 +223,8 @@ pub(crate) async fn register(broker: &Broker, sandbox: &Sandbox, address: Socket
         scopes: Vec::new(),
         institution: None,
         host: Some(format!("http://{address}/shopify/{{shop}}")),
+        event_key: None,
+        operator_scopes: None,
     };
     broker
         .configure_platform_app(&Operator, shopify)

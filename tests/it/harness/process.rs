@@ -37,7 +37,7 @@ type Step = for<'a> fn(&'a Broker) -> BoxFuture<'a, Result<Progress, Internal>>;
 const RELAY: (&str, Step) = ("relay", |broker| Box::pin(broker.relay_step()));
 
 /// The order in which an event travels, so that a round gets as far as it can.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 9] = [
     ("key proof", |broker| Box::pin(broker.key_proof_step())),
     ("platform event", |broker| {
         Box::pin(broker.platform_event_step())
@@ -45,6 +45,8 @@ const STEPS: [(&str, Step); 7] = [
     ("deadline", |broker| Box::pin(broker.deadline_step())),
     ("refresh", |broker| Box::pin(broker.refresh_step())),
     ("expiry", |broker| Box::pin(broker.expiry_step())),
+    ("scopes", |broker| Box::pin(broker.scope_step())),
+    ("revocation", |broker| Box::pin(broker.revocation_step())),
     RELAY,
     ("delivery", |broker| Box::pin(broker.delivery_step())),
 ];

@@ -218,6 +218,67 @@ fn the_crates_are_those_of_the_workspace() {
     check("architecture.md", "crates", &table);
 }
 
+/// The code on the page is the code of the sources.
+#[test]
+fn the_worked_platform_is_the_real_one() {
+    const GENSTORE: &str = "crates/platforms/src/genstore.rs";
+    for (name, file, first) in [
+        (
+            "facts",
+            GENSTORE,
+            "static FACTS: PlatformFacts = PlatformFacts {",
+        ),
+        (
+            "dialect",
+            GENSTORE,
+            "static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {",
+        ),
+        ("proven-shop", GENSTORE, "fn proven_shop("),
+        (
+            "adapter",
+            GENSTORE,
+            "pub(crate) static GENSTORE: StandardCodeFlow = StandardCodeFlow {",
+        ),
+        (
+            "initiated",
+            "crates/platforms/src/genstore/initiated.rs",
+            "pub(super) static WORDS: InitiatedWords = InitiatedWords {",
+        ),
+        (
+            "registry",
+            "crates/platforms/src/registry.rs",
+            "pub fn adapter(",
+        ),
+        (
+            "abilities",
+            "crates/platforms/src/adapter.rs",
+            "pub trait PlatformAdapter",
+        ),
+        (
+            "sandbox",
+            "crates/sandbox/src/genstore.rs",
+            "const WORDS: ConsentWords = ConsentWords {",
+        ),
+    ] {
+        let code = item(&read(&root().join(file)), first);
+        let text = format!("[`{file}`](../{file})\n\n```rust\n{code}```");
+        check("adding-a-platform.md", name, &text);
+    }
+}
+
+/// The item that begins with this line, with the comment above it.
+fn item(source: &str, first: &str) -> String {
+    let lines: Vec<&str> = source.lines().collect();
+    let begins = lines.iter().position(|line| line.starts_with(first));
+    let begins = begins.unwrap_or_else(|| panic!("there is no {first}"));
+    let comment = lines[..begins].iter().rev();
+    let above = comment.take_while(|line| line.starts_with("//")).count();
+    let rest = &lines[begins..];
+    let ends = rest.iter().position(|line| ["}", "};"].contains(line));
+    let ends = begins + ends.expect("it ends");
+    lines[begins - above..=ends].join("\n") + "\n"
+}
+
 /// Whoever computes it by hand must come to what is printed.
 #[test]
 fn the_worked_example_is_right() {
@@ -254,6 +315,11 @@ fn the_worked_example_is_right() {
     );
 }
 
+/// A document without its code, in which brackets are no links.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
 /// A link to a file that was moved helps nobody.
 #[test]
 fn links_lead_somewhere() {
@@ -261,7 +327,7 @@ fn links_lead_somewhere() {
     let mut documents = files(&root.join("docs"), ".md");
     documents.extend([root.join("README.md"), root.join("CHANGELOG.md")]);
     for document in documents {
-        let text = read(&document);
+        let text = prose(&read(&document));
         let directory = document.parent().expect("it lies somewhere");
         for link in text
             .split("](")

@@ -1,10 +1,17 @@
 //! Everything that an institution, an operator and a seller can do with a secret, rightly and wrongly.
 
-use sandbox::{Dialect, Fault, KeyPermission, Rule, Shop, Step};
+mod operators;
+
+use std::time::Duration;
+
+use sandbox::{Dialect, Fault, KeyPermission, Rule, Shop, ShopUser, Step};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::Watch;
-use crate::harness::{Answer, CAFE24, Decision, GENSTORE, PlatformCase, Reply, SHOPLINE};
+use crate::harness::{
+    Answer, CAFE24, Decision, GENSTORE, MULTIVENDE, PlatformCase, Reply, SHOPLINE, let_pass,
+};
 use crate::process::{Installation, Institution, Serve, Store};
 
 /// One broker with one institution, watched.
@@ -38,8 +45,12 @@ pub(super) async fn play(
     };
     play.listen_for_webhooks().await;
     play.authorize_by_url().await;
+    play.authorize_by_hosted_link().await;
+    play.give_up_what_lost_a_scope().await;
     play.come_back_wrongly().await;
     play.authorize_by_key().await;
+    play.hand_out().await;
+    play.open_the_app_in_a_mall().await;
     play.call_wrongly().await;
     play.rotate_the_secret().await;
     play.stores
@@ -125,6 +136,177 @@ impl Play<'_> {
                 assert_eq!(snapshot["auth_status"], status, "{label}: {snapshot}");
             }
         }
+    }
+
+    /// A link to our own page: looked at, gone on from, finished in another browser and in the right one, and
+    /// declined.
+    async fn authorize_by_hosted_link(&mut self) {
+        let http = self.installation.seller.http.clone();
+        for (form, status) in [("decision=approve", "SUCCESS"), ("decision=deny", "FAILED")] {
+            let store_url = MULTIVENDE.store_url("hosted");
+            let store = self.store(MULTIVENDE.code, &store_url).await;
+            let link = self.institution.link(self.serve, &store).await;
+            let (_, token) = link.rsplit_once('/').unwrap();
+            self.watch.keep("a hosted link", token);
+            let page = self.serve.url(&format!("/go/{token}"));
+            let shown = Answer::of(http.get(&page).send().await.unwrap()).await;
+            assert_eq!(shown.status, 200, "{}", shown.text);
+            let gone = http.post(format!("{page}/continue")).send().await.unwrap();
+            let gone = Answer::of(gone).await;
+            let (cookie, attributes) = gone.header("set-cookie").unwrap().split_once("; ").unwrap();
+            let (name, value) = cookie.split_once('=').unwrap();
+            assert!(name.starts_with("__Host-click_"), "{name}");
+            assert_eq!(
+                attributes,
+                "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1800"
+            );
+            self.watch.keep("a click's cookie", value);
+            let away = gone.header("location").unwrap();
+            self.watch.keep("a state", &MULTIVENDE.state_of(away));
+            let decided = http
+                .post(away)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form);
+            let decided = Answer::of(decided.send().await.unwrap()).await;
+            let callback = decided.header("location").unwrap();
+            assert_eq!(self.open(callback).await.status, 400);
+            let (_, path) = callback.split_once("auth.example").unwrap();
+            let back = http.get(self.serve.url(path)).header("cookie", cookie);
+            let shown = Answer::of(back.send().await.unwrap()).await;
+            self.watch.hear(&shown);
+            let snapshot = self.institution.query_after(self.serve, &store, 0).await;
+            assert_eq!(snapshot["auth_status"], status, "{snapshot}");
+        }
+        let store = self
+            .store(MULTIVENDE.code, &MULTIVENDE.store_url("other"))
+            .await;
+        let link = self.institution.link(self.serve, &store).await;
+        let (_, token) = link.rsplit_once('/').unwrap();
+        self.watch.keep("a hosted link", token);
+        let declined = format!("{}/decline", self.serve.url(&format!("/go/{token}")));
+        let answer = Answer::of(http.post(declined).send().await.unwrap()).await;
+        self.watch.hear(&answer);
+        let unknown = self.serve.url("/go/a-link-that-nobody-was-given");
+        let answer = Answer::of(http.get(unknown).send().await.unwrap()).await;
+        assert_eq!(answer.status, 400);
+        self.watch.hear(&answer);
+    }
+
+    /// A renewal brings fewer scopes, and an event a link that is ready; then the store is unbound, and its
+    /// token is revoked.
+    async fn give_up_what_lost_a_scope(&mut self) {
+        let url = CAFE24.store_url("narrowed");
+        let store = self.store(CAFE24.code, &url).await;
+        let auth_url = self.link(&CAFE24, &store).await;
+        let seller = &self.installation.seller;
+        let callback = seller.decide(&auth_url, Decision::Approve).await;
+        self.open(&callback).await;
+        let mut sequence = 0;
+        let fewer = vec!["mall.read_order".to_owned()];
+        self.installation
+            .sandbox
+            .script(Rule {
+                dialect: Dialect::Cafe24,
+                shop: Some(shop("narrowed")),
+                step: Step::Token,
+                fault: Fault::FewerScopes(fewer),
+                sticky: false,
+            })
+            .unwrap();
+        let due = "UPDATE grants SET next_refresh_at = 1 WHERE shop_label = 'narrowed'";
+        self.installation.database.execute(due).await;
+        while sequence < 2 {
+            let answer = self
+                .institution
+                .query_after(self.serve, &store, sequence)
+                .await;
+            sequence = answer["sequence"].as_i64().unwrap();
+        }
+        let token = self.ready_link().await;
+        self.watch.in_events.push(token.clone());
+        let shown = self.serve.url(&format!("/go/{token}"));
+        let http = self.installation.seller.http.clone();
+        let shown = Answer::of(http.get(shown).send().await.unwrap()).await;
+        assert_eq!(shown.status, 200, "{}", shown.text);
+        let ids = store.with(json!({}));
+        self.institution
+            .data(self.serve, "store/unbind", &ids)
+            .await;
+        let waiting = "SELECT COUNT(*) FROM revocations";
+        while self.installation.database.number(waiting).await > 0 {
+            let_pass(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What the newest event about scopes leads to, as soon as it is in the feed.
+    async fn ready_link(&mut self) -> String {
+        loop {
+            let fields = json!({"limit": 100});
+            let feed = self
+                .institution
+                .data(self.serve, "event/list", &fields)
+                .await;
+            let mut events = feed["events"].as_array().unwrap().iter().rev();
+            let told = events.find(|event| event["type"] == "store.auth.scopes_changed");
+            if let Some(event) = told {
+                let link = event["data"]["reauthorize_url"].as_str().unwrap();
+                return link.rsplit('/').next().unwrap().to_owned();
+            }
+            let_pass(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sessions, a pushed code, and what is handed out and refused of a store's and of a user's token.
+    async fn hand_out(&mut self) {
+        let app_id = self.institution.app_id.clone();
+        let permit = ["institution", "set", &app_id, "--allow", "credential"];
+        let store = self
+            .store(GENSTORE.code, &GENSTORE.store_url("embedded"))
+            .await;
+        let ids = store.with(json!({}));
+        self.refused("credential/get", &ids).await;
+        self.installation.settings.run(&permit).await.succeeded();
+        // It counts within a second.
+        while self.refused("credential/get", &ids).await.status == 403 {
+            let_pass(Duration::from_millis(50)).await;
+        }
+        let user = ShopUser {
+            id: 1_818_181_818,
+            email: "embedded-user@example.com".to_owned(),
+        };
+        let scopes = ["read_orders", "read_products", "read_shops"].map(str::to_owned);
+        let sandbox = &self.installation.sandbox;
+        let token = sandbox.session_token(&shop("embedded"), None, user, &scopes);
+        let token = token.unwrap().expose_secret().to_owned();
+        self.watch.keep("a session token", &token);
+        self.watch
+            .keep("a user's address", "embedded-user@example.com");
+        let push = sandbox.push_code(&shop("embedded"), None, &scopes).unwrap();
+        let headers = push.headers.into_iter();
+        let headers = headers.map(|(name, value)| (name.to_owned(), value));
+        let told = self
+            .institution
+            .post(self.serve, "/v1/auth/genstore/events", headers, push.body)
+            .await;
+        assert_eq!(told.status, 200);
+
+        let offline = store.with(json!({"session_token": token}));
+        let online = store.with(json!({"session_token": token, "access": "online"}));
+        self.refused("store/session", &online).await;
+        let altered = store.with(json!({"session_token": format!("{token}x")}));
+        self.refused("store/session", &altered).await;
+        let answer = self
+            .institution
+            .answer(self.serve, "store/session", &offline)
+            .await;
+        assert_eq!(answer.data()["auth_status"], "SUCCESS");
+        self.watch.hear(&answer);
+        for (call, fields) in [("store/session", &online), ("credential/get", &ids)] {
+            let data = self.institution.data(self.serve, call, fields).await;
+            let token = data["access_token"].as_str().unwrap();
+            self.watch.keep("a token that was handed out", token);
+        }
+        self.refused("store/session", &offline).await;
     }
 
     /// Forged, superseded, repeated and meaningless callbacks.

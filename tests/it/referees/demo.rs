@@ -28,6 +28,52 @@ const KEY_STEPS: [&str; 8] = [
     "the same key at another's store",
 ];
 
+const HOSTED_STEPS: [&str; 8] = [
+    "every resource is granted",
+    "some resources are granted",
+    "no resource is granted",
+    "no state comes back",
+    "another browser finishes",
+    "another merchant consents",
+    "the seller declines on the page",
+    "a week goes by",
+];
+
+/// What the platforms begin, what happens to grants that work, and what is handed out.
+const SHOPLINE_STEPS: [&str; 6] = [
+    "the app is opened on the platform",
+    "the app is removed there",
+    "its access token is fetched",
+    "a grant that lives on is made",
+    "a week goes by",
+    "the seller takes it back there",
+];
+
+const GENSTORE_STEPS: [&str; 10] = [
+    "the app is opened on the platform",
+    "the app is removed there",
+    "its access token is fetched",
+    "a session authorizes the store",
+    "a session's user gets a token",
+    "a code is pushed and confirmed",
+    "a grant with all scopes is made",
+    "a scope is taken away",
+    "the ready link is followed",
+    "the store is unbound",
+];
+
+const CAFE24_STEPS: [&str; 9] = [
+    "the app is opened on the platform",
+    "the app is removed there",
+    "its access token is fetched",
+    "a sub-operator opens the app",
+    "a grant to be given up is made",
+    "the store is unbound",
+    "a grant that lives on is made",
+    "a week goes by",
+    "the seller takes it back there",
+];
+
 async fn check(arguments: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::none(directory.path());
@@ -40,9 +86,18 @@ async fn check(arguments: &[&str]) {
         .filter(|step| !step.contains("another shop's"))
         .copied();
     for (platform, auth_type, steps) in [
-        ("SHOPLINE", "URL", URL_STEPS.to_vec()),
-        ("GENSTORE", "URL", URL_STEPS.to_vec()),
-        ("CAFE24", "URL", URL_STEPS.to_vec()),
+        (
+            "SHOPLINE",
+            "URL",
+            [&URL_STEPS[..], &SHOPLINE_STEPS].concat(),
+        ),
+        (
+            "GENSTORE",
+            "URL",
+            [&URL_STEPS[..], &GENSTORE_STEPS].concat(),
+        ),
+        ("CAFE24", "URL", [&URL_STEPS[..], &CAFE24_STEPS].concat()),
+        ("MULTIVENDE", "URL", HOSTED_STEPS.to_vec()),
         ("SHOPLINE_EU", "URL", BOTH_SITES_STEPS.to_vec()),
         ("SHOPIFY", "KEY", KEY_STEPS.to_vec()),
         ("WOOCOMMERCE", "KEY", woocommerce.collect()),

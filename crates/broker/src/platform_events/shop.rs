@@ -10,7 +10,7 @@ use platforms::{Liveness, ProbeRequest, adapter};
 use storage::platform_events::{self, DueEvent};
 use storage::sealing::Place;
 use storage::shop_grants::{self, AuthorizedShop, ShopGrant};
-use storage::{Tx, claims, grants, institutions, stores};
+use storage::{Tx, institutions, stores};
 
 use super::log_outcome;
 use crate::Broker;
@@ -53,7 +53,7 @@ impl Broker {
             .write(async |tx: &Tx| self.end_dead(tx, event, lease, asked).await)
             .await?;
         for (grant, told) in &done.ended {
-            tracing::info!(store.id = %grant.store, event.id = %told, "an app was uninstalled");
+            tracing::info!(store.id = %grant.store, event.id = %told, "a shop's grant is dead");
         }
         if let Some(outcome) = done.outcome {
             log_outcome(event, outcome);
@@ -94,7 +94,7 @@ impl Broker {
             match liveness {
                 Liveness::Alive => {}
                 Liveness::Unknown => ask_again = true,
-                Liveness::Dead => match self.uninstall(tx, &grant).await? {
+                Liveness::Dead => match self.bury(tx, &grant, reason_of(event)).await? {
                     Some(told) => ended.push((grant, told)),
                     // It changed while the platform was asked.
                     None => ask_again = true,
@@ -124,7 +124,12 @@ impl Broker {
 
     /// Ends a grant that the platform does not honour: status, claims and event in this transaction. `None`
     /// if it is no longer the one that was asked about.
-    async fn uninstall(&self, tx: &Tx, dead: &ShopGrant) -> Result<Option<EventId>, Internal> {
+    async fn bury(
+        &self,
+        tx: &Tx,
+        dead: &ShopGrant,
+        reason: FailReason,
+    ) -> Result<Option<EventId>, Internal> {
         let store = stores::find_locked(tx, dead.institution, dead.store).await?;
         let institution = institutions::find(tx, dead.institution).await?;
         let (Some(store), Some(institution)) = (store, institution) else {
@@ -134,17 +139,17 @@ impl Broker {
         if !shop_grants::has_credential(tx, owner, dead.grant, credential).await? {
             return Ok(None);
         }
-        let reason = FailReason::AppUninstalled;
-        let Ok(store) = store.lose_grant(dead.grant, reason) else {
-            return Ok(None);
-        };
-        grants::end(tx, dead.grant, self.now()).await?;
-        claims::free(tx, store.id).await?;
-        stores::update(tx, &store).await?;
-        let told = self
-            .tell_store(tx, &institution, reason.event_type(), &store)
-            .await?;
-        Ok(Some(told))
+        self.end_grant(tx, &institution, store, dead.grant, reason)
+            .await
+    }
+}
+
+/// What a dead grant died of, as far as the event says.
+fn reason_of(event: &DueEvent) -> FailReason {
+    if event.kind == PlatformEventKind::Expired {
+        FailReason::AuthExpired
+    } else {
+        FailReason::AppUninstalled
     }
 }
 

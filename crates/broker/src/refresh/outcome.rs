@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{FailReason, Health};
-use platforms::{PlatformFailure, RefreshStrategy, RefreshVerdict, Refreshed};
+use domain::{
+    AssessedScopes, Credential, EventId, FailReason, GrantedScopes, Renewal, RequiredScope,
+};
+use platforms::{App, PlatformFailure, RefreshStrategy, RefreshVerdict, Refreshed, adapter};
 use secrecy::SecretString;
 use storage::refreshes::{NewRefreshToken, Postponed, RefreshWork, Renewed, Setback};
 use storage::sealing::Place;
@@ -12,6 +14,7 @@ use storage::{Tx, institutions, refreshes, stores};
 
 use crate::Broker;
 use crate::internal::{Internal, chain};
+use crate::scopes::log_changed_scopes;
 use crate::upkeep::Life;
 
 /// The waits after a platform that could not be asked, before jitter; the last one repeats.
@@ -38,6 +41,23 @@ const SAVE_WAITS: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
+/// What a renewal brought, apart from how it is sealed.
+struct Got {
+    credential: Credential,
+    /// `None` where the answer names none.
+    scopes: Option<GrantedScopes>,
+    required: Vec<RequiredScope>,
+}
+
+/// What became of a newer token.
+enum Saved {
+    /// With the event of it, if it changed the scopes.
+    Renewed { told: Option<EventId> },
+    /// There was nothing to renew any more: the store was unbound, or its grant ended or was replaced. What the
+    /// platform gave is nobody's, and is given up.
+    Orphaned,
+}
+
 impl Broker {
     /// Writes the newer token down, again and again if the database is in trouble: a refresh token that was
     /// good for one use is spent by now.
@@ -45,14 +65,20 @@ impl Broker {
         &self,
         work: &RefreshWork,
         strategy: RefreshStrategy,
+        app: &App,
         refreshed: Refreshed,
         spent: Option<SecretString>,
     ) -> Result<(), Internal> {
+        let got = Got {
+            credential: refreshed.credential.clone(),
+            scopes: refreshed.scopes.clone(),
+            required: app.required_scopes(),
+        };
         let renewed = self.seal(work, strategy, refreshed, spent);
         let mut waits = SAVE_WAITS.into_iter();
-        let is_saved = loop {
-            match self.save_once(work, renewed.clone()).await {
-                Ok(is_saved) => break is_saved,
+        let saved = loop {
+            match self.save_once(work, renewed.clone(), &got).await {
+                Ok(saved) => break saved,
                 // The database is well, and will say the same again.
                 Err(error) if error.is_refusal() => return Err(error),
                 Err(error) => {
@@ -67,9 +93,12 @@ impl Broker {
                 }
             }
         };
-        if is_saved {
+        if let Saved::Renewed { told } = saved {
             self.measures().refreshed(work.platform, "renewed");
             tracing::info!(store.id = %work.store, platform = %work.platform, "a grant was renewed");
+            if let Some(event) = told {
+                log_changed_scopes(work.store, event);
+            }
         }
         Ok(())
     }
@@ -96,6 +125,9 @@ impl Broker {
             credential: seal(Place::GrantCredential(work.grant), &credential),
             expires_at: refreshed.expires_at,
             upkeep: life.upkeep(self.now()),
+            scopes_told: refreshed
+                .scopes
+                .and_then(|scopes| scopes.told().map(str::to_owned)),
             refresh_token: refreshed.refresh_token.map(|new| NewRefreshToken {
                 token: seal(Place::GrantRefreshToken(work.grant), &new.token),
                 previous: spent.map(|spent| seal(Place::PreviousRefreshToken(work.grant), &spent)),
@@ -103,18 +135,47 @@ impl Broker {
         }
     }
 
-    /// `false` if there is nothing to renew any more: the store was unbound, or its grant ended.
-    async fn save_once(&self, work: &RefreshWork, renewed: Renewed) -> Result<bool, Internal> {
+    async fn save_once(
+        &self,
+        work: &RefreshWork,
+        renewed: Renewed,
+        got: &Got,
+    ) -> Result<Saved, Internal> {
         self.storage()
             .write(async |tx: &Tx| {
                 let found = stores::find_locked(tx, work.institution, work.store).await?;
-                let expires_at = renewed.expires_at;
-                let Some(Ok(store)) = found.map(|store| store.renew(work.grant, expires_at)) else {
-                    return Ok(false);
+                let Some((store, before)) = found.and_then(|store| {
+                    let authorized = store.authorized_by(work.grant).ok()?.clone();
+                    Some((store, authorized))
+                }) else {
+                    self.give_up_renewal(tx, work, &got.credential).await?;
+                    return Ok(Saved::Orphaned);
                 };
-                refreshes::renew(tx, work.lease, renewed).await?;
-                stores::update(tx, &store).await?;
-                Ok(true)
+                let sequence = store.sequence;
+                let write = adapter(work.platform).facts().write_scope;
+                let granted = match &got.scopes {
+                    Some(granted) => granted.clone(),
+                    None => before.scopes.granted(),
+                };
+                let scopes = AssessedScopes::of(&granted, &got.required, write);
+                let told_scopes = scopes.scopes.clone();
+                let store = store
+                    .renew(
+                        work.grant,
+                        domain::Renewed {
+                            expires_at: renewed.expires_at,
+                            scopes,
+                        },
+                    )
+                    .map_err(Internal::new)?;
+                refreshes::renew(tx, work.lease, renewed, &told_scopes).await?;
+                let told = if store.sequence == sequence {
+                    stores::update(tx, &store).await?;
+                    None
+                } else {
+                    Some(self.tell_scopes(tx, store, work.grant).await?)
+                };
+                Ok(Saved::Renewed { told })
             })
             .await
     }
@@ -191,15 +252,15 @@ impl Broker {
             failing_since: work.failing_since.unwrap_or(now),
             is_uncertain: may_be_spent,
         };
-        let health = if may_be_spent {
-            Health::Uncertain
+        let renewal = if may_be_spent {
+            Renewal::Uncertain
         } else {
-            Health::RefreshFailing
+            Renewal::Failing
         };
         self.storage()
             .write(async |tx: &Tx| {
                 let found = stores::find_locked(tx, work.institution, work.store).await?;
-                let Some(Ok(worse)) = found.map(|store| store.worsen(work.grant, health)) else {
+                let Some(Ok(worse)) = found.map(|store| store.worsen(work.grant, renewal)) else {
                     return Ok(());
                 };
                 refreshes::postpone(tx, work.lease, postponed).await?;
@@ -225,13 +286,15 @@ impl Broker {
                 if !refreshes::is_held(tx, work.lease).await? {
                     return Ok(None);
                 }
-                let Ok(store) = store.lose_grant(work.grant, reason) else {
+                // The lease runs out, and by then the exchange has replaced the grant or failed. What the
+                // seller took away is dead at once.
+                if reason == FailReason::AuthExpired
+                    && self.is_exchanging_beside(tx, &store).await?
+                {
                     return Ok(None);
-                };
-                let event = self
-                    .end_grant(tx, &institution, &store, work.grant, reason)
-                    .await?;
-                Ok::<_, Internal>(Some(event))
+                }
+                self.end_grant(tx, &institution, store, work.grant, reason)
+                    .await
             })
             .await?;
         if let Some(event) = event {

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{RequiredScope, ScopeGrant, WriteScope, canonical};
+use super::{RequiredScope, Scope, ScopeGrant, WriteScope, canonical};
 
-/// What was granted, by canonical name.
+/// What was granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GrantedScopes(BTreeMap<String, Named>);
+pub struct GrantedScopes {
+    /// By canonical name.
+    by_name: BTreeMap<String, Named>,
+    /// The object that said so, which may say more than is understood.
+    told: Option<String>,
+}
 
 /// A grant under the platform's own name for its scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,10 +63,25 @@ impl GrantedScopes {
                 for (name, reach) in scopes {
                     granted.insert(name, ScopeGrant::read_object(reach)?);
                 }
+                granted.told = Some(value.to_string());
                 Ok(granted)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => Err(UnreadableScopes),
         }
+    }
+
+    /// The whole of what the platform said, where it says for each scope how far it reaches.
+    pub fn told(&self) -> Option<&str> {
+        self.told.as_deref()
+    }
+
+    /// What a store has. A scope that is only required, and one that grants nothing, are left out.
+    pub(super) fn from_scopes<'a>(scopes: impl Iterator<Item = &'a Scope>) -> Self {
+        let mut granted = Self::default();
+        for scope in scopes.filter(|scope| scope.grant != ScopeGrant::None) {
+            granted.insert(&scope.name, scope.grant.clone());
+        }
+        granted
     }
 
     /// What is required and not granted, in the platform's spelling.
@@ -81,6 +101,10 @@ impl GrantedScopes {
 
     /// How far a scope reaches, by its own grant and by those that cover it: `manage:x` is all of
     /// reading and writing x, and `write:x` reads x where the platform says so.
+    ///
+    /// Multivende's page offers no choice of resources for `manage:x`. Should one be told with a list all the
+    /// same, it manages, reads and writes what is on that list and no more: the broader reading would let
+    /// somebody in whom the seller may have kept out.
     pub(super) fn reach(&self, scope: &str, write: WriteScope) -> ScopeGrant {
         let mut grant = self.own(scope).cloned().unwrap_or(ScopeGrant::None);
         let Some((action @ ("read" | "write"), resource)) = scope.split_once(':') else {
@@ -100,22 +124,22 @@ impl GrantedScopes {
 
     /// Each scope with the platform's name for it.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
+        self.by_name
             .iter()
             .map(|(scope, named)| (scope.as_str(), named.name.as_str()))
     }
 
     fn own(&self, scope: &str) -> Option<&ScopeGrant> {
-        self.0.get(scope).map(|named| &named.grant)
+        self.by_name.get(scope).map(|named| &named.grant)
     }
 
     /// Two spellings of one scope are one scope, with what both grant.
     fn insert(&mut self, name: &str, grant: ScopeGrant) {
         let scope = canonical(name);
-        let (name, grant) = match self.0.remove(&scope) {
+        let (name, grant) = match self.by_name.remove(&scope) {
             Some(known) => (known.name, grant.joined(&known.grant)),
             None => (name.to_owned(), grant),
         };
-        self.0.insert(scope, Named { name, grant });
+        self.by_name.insert(scope, Named { name, grant });
     }
 }

@@ -28,6 +28,7 @@ fn app(host: Option<String>) -> App {
             "mall.read_store=all".to_owned(),
         ],
         host,
+        event_key: None,
     }
 }
 
@@ -77,7 +78,7 @@ fn the_link_leads_to_the_malls_host_with_scopes_joined_by_encoded_commas() {
     let link = |shop: &str| {
         Cafe24.authorize_url(&AuthorizeRequest {
             app: &app(None),
-            shop: &ShopLabel::from_checked(shop),
+            shop: Some(&ShopLabel::from_checked(shop)),
             redirect_uri: REDIRECT_URI,
             state: &"n0nce-7f3a".into(),
         })
@@ -96,7 +97,7 @@ fn the_link_leads_to_the_malls_host_with_scopes_joined_by_encoded_commas() {
 fn a_callback_tells_its_state_and_answer_and_nothing_else() {
     let read = |query: &str| Cafe24.read_callback(query, &app(None));
     let callback = read("code=c0de%2B1&state=n0nce").unwrap();
-    assert_eq!(callback.state.expose_secret(), "n0nce");
+    assert_eq!(callback.state.as_ref().unwrap().expose_secret(), "n0nce");
     assert_eq!((callback.shop, callback.identity), (None, None));
     assert_eq!(callback.signed, None);
     assert!(matches!(
@@ -131,6 +132,12 @@ fn the_header_of_a_call_is_the_known_one_and_never_prints() {
     let header = basic("demo_client_id", &SECRET.into()).unwrap();
     assert_eq!(header, BASIC);
     assert!(header.is_sensitive());
+    for (client_id, secret) in [
+        ("demo_client_ie", SECRET),
+        ("demo_client_id", "c24_test_secret_02"),
+    ] {
+        assert_ne!(basic(client_id, &secret.into()).unwrap(), BASIC);
+    }
 }
 
 #[test]
@@ -330,7 +337,7 @@ async fn a_code_is_exchanged_over_the_wire() {
     let (egress, shop, answer) = (client(), mall(), granted().to_string());
     let request = ExchangeRequest {
         app: &app,
-        shop: &shop,
+        shop: Some(&shop),
         redirect_uri: REDIRECT_URI,
         callback: &callback,
         code,

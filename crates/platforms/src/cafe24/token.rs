@@ -40,7 +40,7 @@ pub(super) fn exchange_call(request: &ExchangeRequest<'_>) -> Result<Call, Platf
         .secrets
         .first()
         .ok_or(PlatformFailure::AppMisconfigured)?;
-    let base = app.base_url(HOST, request.shop.host_label());
+    let base = app.base_url(HOST, request.named_shop()?.host_label());
     let form = [
         ("grant_type", "authorization_code"),
         ("code", request.code.expose_secret()),
@@ -160,7 +160,7 @@ fn read_tokens(
 
 /// What an answer objects to that grants nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     /// Our id, secret, redirect URI or scopes.
     OurApp,
     /// The code or the refresh token.
@@ -173,7 +173,7 @@ enum Refusal {
 
 /// Refusals are `{"error":"…","error_description":"…"}` with a status that varies: a wrong secret was seen
 /// as `invalid_client` and as `invalid_grant`, and only its description tells it from a spent token.
-fn refusal(status: StatusCode, answer: &Value) -> Refusal {
+pub(super) fn refusal(status: StatusCode, answer: &Value) -> Refusal {
     let Some(error) = answer["error"].as_str() else {
         return Refusal::NotOne;
     };

@@ -1,3 +1,5 @@
+mod rows;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -6,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::*;
-use crate::adapter::App;
+use crate::adapter::{App, PlatformAdapter};
 use crate::code_flow::{AuthorizeRequest, Callback, CallbackAnswer, CallbackError, CodeFlow};
 use crate::loopback::{Peer, client};
 use crate::proof::Proof;
@@ -23,6 +25,7 @@ fn app() -> App {
         secrets: vec![SECRET.into()],
         scopes: vec!["read_orders".to_owned(), "read_products".to_owned()],
         host: None,
+        event_key: None,
     }
 }
 
@@ -66,7 +69,10 @@ fn known_signatures_are_found_and_altered_ones_are_not() {
 #[test]
 fn a_callback_tells_everything_about_its_shop() {
     let callback = read(CALLBACK).unwrap();
-    assert_eq!(callback.state.expose_secret(), "n0nce-7f3a");
+    assert_eq!(
+        callback.state.as_ref().unwrap().expose_secret(),
+        "n0nce-7f3a"
+    );
     assert_eq!(callback.shop, Some(ShopLabel::from_checked("demo-shop")));
     assert_eq!(
         callback.identity,
@@ -127,7 +133,7 @@ fn a_callback_without_a_code_is_a_denial() {
 fn the_link_has_the_words_and_the_order_of_the_page() {
     let url = GENSTORE.authorize_url(&AuthorizeRequest {
         app: &app(),
-        shop: &ShopLabel::from_checked("demo-shop"),
+        shop: Some(&ShopLabel::from_checked("demo-shop")),
         redirect_uri: "https://broker.example/v1/auth/genstore/callback",
         state: &"n0nce-7f3a".into(),
     });
@@ -147,7 +153,7 @@ fn exchange<'a>(
 ) -> ExchangeRequest<'a> {
     ExchangeRequest {
         app,
-        shop: callback.shop.as_ref().unwrap(),
+        shop: callback.shop.as_ref(),
         redirect_uri: "https://broker.example/v1/auth/genstore/callback",
         callback,
         code,

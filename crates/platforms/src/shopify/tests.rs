@@ -12,6 +12,7 @@ fn app(host: Option<String>) -> App {
         secrets: Vec::new(),
         scopes: vec!["read_orders".to_owned()],
         host,
+        event_key: None,
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) static WORDS: InitiatedWords = InitiatedWords {
         id: Some("x-shopline-webhook-id"),
         kind,
         shop,
+        code: None,
     },
     // <https://developer.shopline.com/docs/admin-rest-api/store/query-store-information>. A token that may
     // not read it is refused with another status than one that is not known.

@@ -3,7 +3,7 @@
 //! <https://developer.shopline.com/docs/apps/api-instructions-for-use/app-authorization>. The token
 //! before stays good for five more minutes, so that who has just read it can still use it.
 
-use domain::Credential;
+use domain::{Credential, GrantedScopes};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -77,12 +77,17 @@ impl AppSigned {
         {
             return Err(PlatformFailure::ShopMismatch);
         }
+        let scopes = &fields[words.scope];
+        let scopes = (!scopes.is_null()).then(|| GrantedScopes::read(scopes));
         Ok(Refreshed {
             expires_at: read_end(words.end, self.facts, fields, access_token, request.now),
             credential: Credential::AccessToken {
                 access_token: access_token.into(),
             },
             refresh_token: None,
+            scopes: scopes
+                .transpose()
+                .map_err(|_| PlatformFailure::Unreachable)?,
         })
     }
 }

@@ -20,6 +20,7 @@ fn app() -> App {
         secrets: vec!["sl_newer_secret".into(), SECRET.into()],
         scopes: vec!["read_orders".to_owned(), "read_products".to_owned()],
         host: None,
+        event_key: None,
     }
 }
 

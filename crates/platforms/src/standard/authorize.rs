@@ -1,5 +1,6 @@
 //! The link to a platform's consent page.
 
+use domain::ShopLabel;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 
@@ -17,7 +18,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Put together by hand, because URL builders move a query in front of the fragment.
 pub(crate) fn url(host: &str, page: &AuthorizePage, request: &AuthorizeRequest<'_>) -> String {
-    let mut url = request.app.base_url(host, request.shop.host_spelling());
+    let shop = request.shop.map_or("", ShopLabel::host_spelling);
+    let mut url = request.app.base_url(host, shop);
     url.push_str(page.path);
     for (index, (name, value)) in page.parameters.iter().enumerate() {
         url.push(if index == 0 { '?' } else { '&' });

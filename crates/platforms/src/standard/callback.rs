@@ -39,7 +39,7 @@ pub(super) fn read(
     let state = required(words.state)?;
     let signed_at = read_epoch(required(words.timestamp)?).ok_or(CallbackError::Malformed)?;
     Ok(Callback {
-        state: state.into(),
+        state: Some(state.into()),
         shop: Some(shop),
         identity,
         signed: Some(Signed {

@@ -1,11 +1,14 @@
 //! Events whose raw body is signed.
 
-use domain::NamedShop;
+use domain::{NamedShop, PlatformEventKind, ShopLabel};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{EventWords, InitiatedWords};
 use crate::adapter::App;
-use crate::events::{EventNotVerified, EventRequest, PlatformEvent, kind_of_compliance};
+use crate::events::{
+    EventNotVerified, EventRequest, PlatformEvent, PushedCode, kind_of_compliance,
+};
 use crate::facts::PlatformFacts;
 use crate::signature::signs_body;
 
@@ -35,21 +38,47 @@ pub(super) fn read(
         .map(str::to_owned);
     let body: Value = serde_json::from_slice(request.body).unwrap_or_default();
     let kind = kind_of_compliance(topic).unwrap_or_else(|| (words.kind)(topic, &body));
-    let shop = (words.shop)(facts, &body).or_else(|| shop_of_header(facts, words, request));
+    let label = label_of_header(facts, words, request);
+    let shop = (words.shop)(facts, &body).or_else(|| label.clone().map(NamedShop::Label));
+    let code = match (&shop, label) {
+        (Some(NamedShop::Identity(identity)), Some(label))
+            if kind == PlatformEventKind::CodeGranted =>
+        {
+            read_code(words, app, &body).map(|code| PushedCode {
+                code,
+                label,
+                identity: identity.clone(),
+            })
+        }
+        _ => None,
+    };
+    // One that cannot be exchanged is told all the same, and means nothing.
+    let is_empty = kind == PlatformEventKind::CodeGranted && code.is_none();
     Ok(PlatformEvent {
         topic: topic.to_owned(),
         id,
         shop,
-        kind,
+        kind: if is_empty {
+            PlatformEventKind::Other
+        } else {
+            kind
+        },
+        code,
     })
 }
 
-/// Only for bodies that name no shop.
-fn shop_of_header(
+/// What no signature covers.
+fn label_of_header(
     facts: &PlatformFacts,
     words: &EventWords,
     request: &EventRequest<'_>,
-) -> Option<NamedShop> {
-    let domain = request.header(words.shop_domain)?;
-    facts.label_in_domain(domain).map(NamedShop::Label)
+) -> Option<ShopLabel> {
+    let name = request.shop_header.unwrap_or(words.shop_domain);
+    facts.label_in_domain(request.header(name)?)
+}
+
+/// The code, if it is for our app.
+fn read_code(words: &EventWords, app: &App, body: &Value) -> Option<SecretString> {
+    let (client_id, code) = words.code.and_then(|read| read(body))?;
+    (client_id == app.client_id).then(|| code.into())
 }

@@ -56,6 +56,7 @@ pub(super) fn read(
         identity,
         signed_at,
         language,
+        operator: None,
         signature,
     })
 }

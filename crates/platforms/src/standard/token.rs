@@ -30,7 +30,7 @@ impl StandardCodeFlow {
             .get(request.callback.signed.map_or(0, |signed| signed.with))
             .ok_or(PlatformFailure::AppMisconfigured)?;
         let words = &self.descriptor.token_call;
-        let base = app.base_url(self.descriptor.host, request.shop.host_label());
+        let base = app.base_url(self.descriptor.host, request.named_shop()?.host_label());
         let url = parse_url(&format!("{base}{}", words.path))?;
         let mut body = Map::new();
         for (name, value) in words.body {
@@ -71,7 +71,7 @@ impl StandardCodeFlow {
             shop: (words.proven_shop)(self.facts, fields, request)?,
             origin: request
                 .app
-                .base_url(self.descriptor.host, request.shop.host_label()),
+                .base_url(self.descriptor.host, request.named_shop()?.host_label()),
             scopes: read_scopes(&fields[words.scope], request.app)?,
             refresh_token: None,
             expires_at: read_end(words.end, self.facts, fields, access_token, request.now),
@@ -145,7 +145,7 @@ pub(crate) fn granted_fields(
 }
 
 /// Scopes that are left out are the ones that were asked for (RFC 6749, section 5.1).
-fn read_scopes(value: &Value, app: &App) -> Result<GrantedScopes, PlatformFailure> {
+pub(crate) fn read_scopes(value: &Value, app: &App) -> Result<GrantedScopes, PlatformFailure> {
     if value.is_null() {
         return Ok(GrantedScopes::flat(app.scope_names()));
     }

@@ -24,6 +24,32 @@ async fn token(sandbox: &Sandbox, mall: &str, secret: &str, form: &str) -> (u16,
     call(sandbox, request).await.json()
 }
 
+/// Vector C24-3: `demo_client_id:c24_test_secret_01`.
+#[actix_web::test]
+async fn the_known_header_names_the_app_and_altered_ones_do_not() {
+    let known = "Basic ZGVtb19jbGllbnRfaWQ6YzI0X3Rlc3Rfc2VjcmV0XzAx";
+    let sandbox = sandbox();
+    sandbox.register_app(AppRegistration {
+        client_id: "demo_client_id".to_owned(),
+        client_secret: "c24_test_secret_01".into(),
+        ..crate::testing::app(Dialect::Cafe24)
+    });
+    let app_of = |header: &str| {
+        let request = TestRequest::post().insert_header((AUTHORIZATION, header));
+        let app = authenticate(&sandbox, &request.to_http_request());
+        app.map(|app| app.client_id)
+    };
+    assert_eq!(app_of(known).as_deref(), Some("demo_client_id"));
+    for altered in [
+        known.replace("XzAx", "XzAy"),
+        known.replace("ZGVt", "ZGVu"),
+        known.replace("Basic ", "Bearer "),
+        known.replace("Basic ", ""),
+    ] {
+        assert_eq!(app_of(&altered), None, "{altered}");
+    }
+}
+
 async fn consented(sandbox: &Sandbox) -> String {
     let callback = approve(sandbox, PAGE).await;
     assert!(callback.starts_with("https://app.example/callback?code="));
@@ -243,4 +269,126 @@ async fn scripted_faults_come_true() {
     rule("token", r#"{"wrong_shop_in_token":"othermall"}"#);
     let (_, body) = exchange(&sandbox, &code).await;
     assert_eq!(body["mall_id"], "othermall");
+}
+
+#[actix_web::test]
+async fn the_admin_api_says_whether_the_app_is_still_there() {
+    let sandbox = sandbox();
+    let ask = async |token: &str| {
+        let request = TestRequest::get()
+            .uri("/cafe24/demomall/api/v2/admin/apps")
+            .insert_header((AUTHORIZATION, format!("Bearer {token}")));
+        let (status, body) = call(&sandbox, request).await.json();
+        let message = body["error"]["message"].as_str().unwrap_or("none");
+        (status, message.to_owned())
+    };
+    let told = |status: u16, message: &str| (status, message.to_owned());
+    let deleted = "This app has been deleted. Please accept the operator's consent again.";
+    assert_eq!(ask("t0ken").await, told(403, deleted));
+
+    let code = consented(&sandbox).await;
+    let (_, body) = exchange(&sandbox, &code).await;
+    let token = body["access_token"].as_str().unwrap();
+    assert_eq!(ask("t0ken").await, told(401, "Invalid access_token"));
+    let scope = "Insufficient scope: mall.read_application";
+    assert_eq!(ask(token).await, told(403, scope));
+
+    let page = PAGE.replace("mall.read_product", "mall.read_application");
+    let callback = approve(&sandbox, &page).await;
+    let code = parameter(&callback, "code").unwrap();
+    let (_, body) = exchange(&sandbox, &code).await;
+    let token = body["access_token"].as_str().unwrap();
+    assert_eq!(ask(token).await, told(200, "none"));
+    script(&sandbox, Dialect::Cafe24, "probe", "\"deny\"");
+    assert_eq!(ask(token).await, told(401, "Invalid access_token"));
+
+    sandbox.uninstall(Dialect::Cafe24, &shop("demomall"));
+    assert_eq!(ask(token).await, told(403, deleted));
+}
+
+#[actix_web::test]
+async fn an_operator_is_sent_to_the_app_by_command() {
+    let sandbox = sandbox();
+    let send = async |command: Value| {
+        let request = TestRequest::post().uri("/control").set_json(command);
+        call(&sandbox, request).await.json()
+    };
+    let launch = |dialect: &str, more: Value| {
+        let mut command = json!({
+            "action": "launch", "dialect": dialect, "shop": "demomall",
+            "app_url": "https://app.example/open",
+        });
+        if !more.is_null() {
+            command["operator"] = more;
+        }
+        command
+    };
+    for (command, named) in [
+        (launch("cafe24", Value::Null), "user_type=P&hmac="),
+        (
+            launch("cafe24", json!({"user_type": "A"})),
+            "user_type=A&hmac=",
+        ),
+    ] {
+        let (status, answer) = send(command).await;
+        let location = answer["location"].as_str().unwrap();
+        assert_eq!(status, 200);
+        assert!(location.contains(named), "{location}");
+    }
+    for refused in [
+        launch("shopline", json!({})),
+        launch("cafe24", json!({"user_tipe": "A"})),
+    ] {
+        assert_eq!(send(refused).await.0, 400);
+    }
+
+    let event =
+        json!({"action": "event", "dialect": "cafe24", "shop": "demomall", "topic": "expired"});
+    assert_eq!(send(event.clone()).await.0, 400);
+    let key = json!({"action": "set_event_key", "client_id": CLIENT_ID, "key": "made-up"});
+    assert_eq!(send(key).await.0, 200);
+    let (status, answer) = send(event).await;
+    assert_eq!(status, 200);
+    assert_eq!(answer["headers"]["x-api-key"], "made-up");
+}
+
+async fn revoke(sandbox: &Sandbox, secret: &str, token: &Value) -> (u16, Value) {
+    let basic = STANDARD.encode(format!("{CLIENT_ID}:{secret}"));
+    let token = token.as_str().unwrap();
+    let request = TestRequest::post()
+        .uri("/cafe24/demomall/api/v2/oauth/revoke")
+        .insert_header((AUTHORIZATION, format!("Basic {basic}")))
+        .insert_header((CONTENT_TYPE, "application/x-www-form-urlencoded"))
+        .set_payload(format!("token={token}&token_hint=access_token"));
+    call(sandbox, request).await.json()
+}
+
+#[actix_web::test]
+async fn a_token_is_given_up_with_the_refresh_token_of_its_pair() {
+    let sandbox = sandbox();
+    let (_, first) = exchange(&sandbox, &consented(&sandbox).await).await;
+    let refresh_token = |pair: &Value| pair["refresh_token"].as_str().unwrap().to_owned();
+    let (_, second) = refresh(&sandbox, &refresh_token(&first)).await;
+    let (status, _) = revoke(&sandbox, "another secret", &second["access_token"]).await;
+    assert_eq!(status, 401);
+    let done = (200, json!({}));
+    // The pair of the older one was used up already, and the newer pair stays good.
+    let access_token = &first["access_token"];
+    assert_eq!(revoke(&sandbox, CLIENT_SECRET, access_token).await, done);
+    let (_, third) = refresh(&sandbox, &refresh_token(&second)).await;
+    let access_token = &third["access_token"];
+    for _ in 0..2 {
+        assert_eq!(revoke(&sandbox, CLIENT_SECRET, access_token).await, done);
+    }
+    let refused_refresh = refresh(&sandbox, &refresh_token(&third)).await;
+    assert_eq!(refused(&refused_refresh), BAD_GRANT);
+    let ends = outcomes(&sandbox);
+    assert_eq!(
+        ends[ends.len() - 3..],
+        [
+            "token revoked",
+            "nothing to revoke",
+            "refused: refresh token"
+        ]
+    );
 }

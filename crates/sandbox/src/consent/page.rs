@@ -50,7 +50,7 @@ pub(crate) fn hash_route() -> Markup {
     document("Authorize", &body)
 }
 
-fn document(title: &str, body: &Markup) -> Markup {
+pub(crate) fn document(title: &str, body: &Markup) -> Markup {
     const STYLE: &str = "\
         body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem}\
         button{display:block;width:100%;padding:.8rem;margin:.6rem 0;font:inherit;border-radius:.5rem;\

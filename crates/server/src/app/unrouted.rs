@@ -22,6 +22,10 @@ pub(super) async fn refuse(request: HttpRequest) -> HttpResponse {
 /// both.
 fn method_of(pattern: &str) -> &'static str {
     let is_sent = pattern.ends_with("/launch/confirm") || pattern.ends_with("/events");
+    let is_answer = pattern.ends_with("/continue") || pattern.ends_with("/decline");
+    if pattern.starts_with("/go/") && is_answer {
+        return "POST";
+    }
     if pattern.starts_with("/v1/") && (is_sent || !pattern.starts_with("/v1/auth/")) {
         "POST"
     } else {

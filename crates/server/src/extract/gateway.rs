@@ -9,7 +9,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpMessage, HttpRequest, web};
 use broker::{Authenticated, Broker};
 use bytes::Bytes;
-use domain::{Institution, InstitutionId, OperatorScopes};
+use domain::{Institution, InstitutionId};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -35,7 +35,6 @@ pub(crate) struct Gateway {
     addresses: RateLimit<IpAddr>,
     trusted_proxies: Vec<IpNet>,
     max_body_bytes: usize,
-    operator_scopes: Option<OperatorScopes>,
     measures: Measures,
 }
 
@@ -74,13 +73,8 @@ impl Gateway {
             addresses: RateLimit::new(per_address.per_second, per_address.burst, now),
             trusted_proxies: options.trusted_proxies,
             max_body_bytes: options.max_body_bytes,
-            operator_scopes: options.operator_scopes,
             measures,
         }
-    }
-
-    pub(crate) fn operator_scopes(&self) -> Option<&OperatorScopes> {
-        self.operator_scopes.as_ref()
     }
 
     /// Fails only in an application that was built without a gateway.
@@ -120,6 +114,16 @@ impl Gateway {
     /// Whether browsers reach us by https alone.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+
+    /// What stands before our paths in the browsers' eyes, without a slash at its end.
+    pub(crate) fn base_path(&self) -> &str {
+        self.public_url.path().trim_end_matches('/')
+    }
+
+    /// Where a form of ours comes from, as browsers write it.
+    pub(crate) fn origin(&self) -> String {
+        self.public_url.origin().ascii_serialization()
     }
 
     /// Token, signature and rate.

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use broker::{Callback, CallbackRefused, Shown};
 use domain::{Platform, PlatformAppId};
 
+use super::hosted_link;
 use crate::convert::{outcome, system_error};
 use crate::extract::{Gateway, Visitor};
 use crate::page;
@@ -76,10 +77,15 @@ async fn complete(
         platform,
         app,
         raw_query,
+        cookies: &hosted_link::cookies_of(gateway, request),
     };
     match gateway.broker().complete_callback(callback).await {
         Ok(shown) => respond(&shown),
         Err(CallbackRefused::Unknown) => page::unknown_link(),
+        // Nothing is lost with the clicks: the next one stands alone, and its callback is understood.
+        Err(CallbackRefused::SeveralWait) => {
+            hosted_link::forget_clicks(gateway, request, page::several_links())
+        }
         Err(CallbackRefused::Internal(internal)) => {
             system_error(&internal);
             page::failed()
@@ -87,7 +93,7 @@ async fn complete(
     }
 }
 
-fn respond(shown: &Shown) -> HttpResponse {
+pub(super) fn respond(shown: &Shown) -> HttpResponse {
     let Some(redirect_to) = &shown.redirect_to else {
         return page::result(&outcome(&shown.outcome));
     };

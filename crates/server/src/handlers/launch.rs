@@ -4,12 +4,16 @@ use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
-use broker::{ConfirmLaunch, Internal, LaunchOffer, LaunchRefused, LaunchVisit, Opened};
+use broker::{
+    ConfirmLaunch, Continued, Internal, LaunchOffer, LaunchRefused, LaunchVisit, LaunchVisitor,
+    Opened,
+};
 use domain::{LaunchId, Platform, PlatformAppId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::callback;
 use crate::convert::system_error;
 use crate::extract::{Gateway, Visitor};
 use crate::page;
@@ -17,7 +21,8 @@ use crate::page;
 /// A seller opens the app on a platform
 ///
 /// For browsers alone: the platform's signature is in the query, which is used once. If exactly one store
-/// waits for that shop, a page asks the seller to confirm; otherwise a page says that nothing is waiting.
+/// waits for that shop, a page asks the seller to confirm; otherwise a page says that nothing is waiting. Where
+/// the platform says who of the shop it is, somebody who does not decide for all of it is told so alone.
 #[utoipa::path(
     tag = "page",
     operation_id = "launch",
@@ -84,7 +89,8 @@ pub(crate) struct ConfirmForm {
     operation_id = "confirm_launch",
     params(("platform" = String, Path, description = "A platform's code in lower case", example = "shopline")),
     responses(
-        (status = 303, description = "To the platform's consent page"),
+        (status = 200, description = "A page that tells the outcome, where the platform had pushed a code before", content_type = "text/html", body = String),
+        (status = 303, description = "To the platform's consent page, or to the institution's `redirect_url` with the outcome"),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
     ),
 )]
@@ -113,7 +119,8 @@ pub(crate) async fn confirm(
         token: token.into(),
     };
     match gateway.broker().confirm_launch(confirm).await {
-        Ok(auth_url) => go_on(&auth_url),
+        Ok(Continued::AtPlatform(auth_url)) => go_on(&auth_url),
+        Ok(Continued::Ended(shown)) => callback::respond(&shown),
         Err(refused) => refuse(refused),
     }
 }
@@ -132,25 +139,37 @@ async fn open(
     };
     match gateway.broker().open_launch(visit).await {
         Ok(Opened::Offered(offer)) => show(gateway, platform, &offer),
-        Ok(Opened::NothingWaits {
-            platform_name,
-            shop,
-        }) => page::nothing_waits(platform_name, &shop),
+        Ok(Opened::NothingWaits(visitor)) => page::nothing_waits(&shown(&visitor)),
+        Ok(Opened::NotTheirs(visitor)) => page::not_theirs(&shown(&visitor)),
         Err(refused) => refuse(refused),
+    }
+}
+
+fn shown(visitor: &LaunchVisitor) -> page::Visitor<'_> {
+    page::Visitor {
+        platform: visitor.platform_name,
+        shop: &visitor.shop,
+        language: visitor.language.as_deref(),
+        operator: visitor.operator.as_ref().map(|operator| page::Operator {
+            id: operator.id.as_deref(),
+            name: operator.name.as_deref(),
+        }),
     }
 }
 
 fn show(gateway: &Gateway, platform: Platform, offer: &LaunchOffer) -> HttpResponse {
     let mut response = page::offer(&page::Offer {
-        platform: offer.platform_name,
+        visitor: shown(&offer.visitor),
         institution: &offer.institution,
         client: &offer.client,
         store: &offer.store,
-        shop: &offer.shop,
-        action: &format!("/v1/auth/{}/launch/confirm", platform.path_segment()),
+        action: &format!(
+            "{}/v1/auth/{}/launch/confirm",
+            gateway.base_path(),
+            platform.path_segment()
+        ),
         launch: &offer.launch.to_string(),
         token: offer.token.expose_secret(),
-        continues_at: &offer.continues_at,
     });
     // One for each launch, so that two tabs do not take each other's.
     let cookie = Cookie::build(

@@ -1,6 +1,9 @@
 use chrono::DateTime;
 use domain::store::{Authorized, StoreState};
-use domain::{GrantedScopes, Health, IdentityRealm, Scopes, ShopIdentity, Store, WriteScope};
+use domain::{
+    GrantedScopes, IdentityRealm, Reauthorization, Renewal, ScopeCoverage, Scopes, ShopIdentity,
+    Store, WriteScope,
+};
 use serde_json::Value;
 
 use super::*;
@@ -32,8 +35,12 @@ fn authorized() -> Store {
         scopes: Scopes::assess(&granted, &[], WriteScope::StandsAlone),
         authorized_at: DateTime::UNIX_EPOCH,
         expires_at: Some(DateTime::UNIX_EPOCH),
-        health: Health::Healthy,
+        coverage: ScopeCoverage::Complete,
+        renewal: Renewal::Failing,
         reauthorize_by: Some(DateTime::UNIX_EPOCH),
+        reauthorization: Some(Reauthorization::Failed {
+            reason: FailReason::UserDenied,
+        }),
     });
     Store {
         seller_id: Some("demo".to_owned()),

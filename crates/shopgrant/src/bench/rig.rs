@@ -12,7 +12,7 @@ use broker::{
     Broker, Clock, ConfigurePlatformApp, CreateInstitution, Entropy, Operator, SystemClock,
     SystemEntropy,
 };
-use domain::institution::BusAccess;
+use domain::institution::{BusAccess, CredentialAccess, Links};
 use domain::{ClientId, InstitutionId, Platform, Store, StoreId, StoreState};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -203,6 +203,8 @@ impl Rig {
             scopes: vec!["read_orders".to_owned(), "read_products".to_owned()],
             institution: None,
             host: Some(format!("http://{}/shopline/{{shop}}", self.platforms)),
+            event_key: None,
+            operator_scopes: None,
         };
         self.operated.configure_platform_app(&Operator, app).await?;
         let command = json!({
@@ -240,6 +242,8 @@ impl Rig {
             name: "Bench Pay".to_owned(),
             redirect_origins: vec![ORIGIN.to_owned()],
             bus_access: BusAccess::None,
+            credential_access: CredentialAccess::Denied,
+            links: Links::Direct,
         };
         let created = self.operated.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.to_string();

@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use broker::SystemClock;
 use clap::Args;
 use url::Url;
 
@@ -49,7 +51,13 @@ impl Call {
             "-" => read_stdin()?,
             fields => fields.as_bytes().to_vec(),
         };
-        let client = ApiClient::new(http_client()?, url, self.app_id, secret);
+        let client = ApiClient::new(
+            http_client()?,
+            url,
+            self.app_id,
+            secret,
+            Arc::new(SystemClock),
+        );
         let answer = client.call(&self.name, fields).await?;
         output::bytes(&answer.body)?;
         Ok(if answer.is_success() {

@@ -7,20 +7,21 @@ use std::time::Duration;
 use broker::{ChangeInstitution, CreateInstitution, Operator};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use domain::Institution;
-use domain::institution::BusAccess;
+use domain::institution::{BusAccess, CredentialAccess, Links};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::command::{Failure, settings_of_short_command};
 use crate::{output, wiring};
 
-/// Create, change and list institutions, and replace their secrets
+/// Create, change and list institutions, replace their secrets, and see who asked for credentials
 #[derive(Debug, Subcommand)]
 pub(crate) enum InstitutionCommand {
     Create(Create),
     Set(Set),
     List(List),
     RotateSecret(RotateSecret),
+    Requests(Requests),
 }
 
 /// Register an institution and print its id and, once, its secret
@@ -34,9 +35,12 @@ pub(crate) struct Create {
     /// An origin to which a seller's browser may be sent back; may be repeated
     #[arg(long = "redirect-origin", value_name = "ORIGIN")]
     redirect_origins: Vec<String>,
-    /// What the institution may do beside calling the API
+    /// Where the links lead that its sellers get; some platforms leave no choice
+    #[arg(long, value_enum, default_value_t = LinkChoice::Direct)]
+    links: LinkChoice,
+    /// What the institution may do beside calling the API; may be repeated
     #[arg(long, value_enum)]
-    allow: Option<Right>,
+    allow: Vec<Right>,
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +53,9 @@ pub(crate) struct Create {
 Examples:
   shopgrant institution set app_… --name 'Example Pay' --json
   shopgrant institution set app_… --redirect-origin https://pay.example.com
-  shopgrant institution set app_… --allow rabbitmq"
+  shopgrant institution set app_… --allow rabbitmq
+  shopgrant institution set app_… --deny credential
+  shopgrant institution set app_… --links hosted"
 )]
 pub(crate) struct Set {
     app_id: String,
@@ -59,19 +65,42 @@ pub(crate) struct Set {
     /// were
     #[arg(long = "redirect-origin", value_name = "ORIGIN", group = "change")]
     redirect_origins: Option<Vec<String>>,
-    /// What the institution may do from now on
+    /// Where the links lead that its sellers get from now on
     #[arg(long, value_enum, group = "change")]
-    allow: Option<Right>,
-    /// What it may no longer do
+    links: Option<LinkChoice>,
+    /// What the institution may do from now on; may be repeated
+    #[arg(long, value_enum, group = "change")]
+    allow: Vec<Right>,
+    /// What it may no longer do; may be repeated
     #[arg(long, value_enum, group = "change", conflicts_with = "allow")]
-    deny: Option<Right>,
+    deny: Vec<Right>,
     #[arg(long)]
     json: bool,
 }
 
-/// What not every institution may do.
+/// Where the links of an institution lead.
 #[derive(Clone, Copy, Debug, ValueEnum)]
+enum LinkChoice {
+    /// To the platform's own page
+    Direct,
+    /// To a page of the broker's that says who asks for what
+    Hosted,
+}
+
+impl From<LinkChoice> for Links {
+    fn from(choice: LinkChoice) -> Self {
+        match choice {
+            LinkChoice::Direct => Self::Direct,
+            LinkChoice::Hosted => Self::Hosted,
+        }
+    }
+}
+
+/// What not every institution may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Right {
+    /// Have access tokens of its stores, by credential/get and store/session
+    Credential,
     /// Read its own events from RabbitMQ, at an exchange of its own
     Rabbitmq,
 }
@@ -96,6 +125,18 @@ pub(crate) struct RotateSecret {
     json: bool,
 }
 
+/// Print which credentials an institution asked for, newest first
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  shopgrant institution requests app_… --limit 20 --json")]
+pub(crate) struct Requests {
+    app_id: String,
+    /// How many at most
+    #[arg(long, default_value_t = 100)]
+    limit: u64,
+    #[arg(long)]
+    json: bool,
+}
+
 impl InstitutionCommand {
     pub(crate) async fn run(self, config: Option<&Path>) -> Result<ExitCode, Failure> {
         let settings = settings_of_short_command(config)?;
@@ -105,6 +146,7 @@ impl InstitutionCommand {
             Self::Set(command) => command.run(&broker).await?,
             Self::List(command) => command.run(&broker).await?,
             Self::RotateSecret(command) => command.run(&broker).await?,
+            Self::Requests(command) => command.run(&broker).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -115,10 +157,17 @@ impl Create {
         let command = CreateInstitution {
             name: self.name,
             redirect_origins: self.redirect_origins,
-            bus_access: match self.allow {
-                Some(Right::Rabbitmq) => BusAccess::Granted,
-                None => BusAccess::None,
+            bus_access: if self.allow.contains(&Right::Rabbitmq) {
+                BusAccess::Granted
+            } else {
+                BusAccess::None
             },
+            credential_access: if self.allow.contains(&Right::Credential) {
+                CredentialAccess::Granted
+            } else {
+                CredentialAccess::Denied
+            },
+            links: self.links.into(),
         };
         let created = broker.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.as_str();
@@ -139,11 +188,17 @@ impl Set {
         let command = ChangeInstitution {
             name: self.name,
             redirect_origins: self.redirect_origins,
-            bus_access: match (self.allow, self.deny) {
-                (Some(Right::Rabbitmq), _) => Some(BusAccess::Granted),
-                (None, Some(Right::Rabbitmq)) => Some(BusAccess::Revoked),
-                (None, None) => None,
-            },
+            bus_access: changed(
+                (&self.allow, &self.deny),
+                Right::Rabbitmq,
+                [BusAccess::Granted, BusAccess::Revoked],
+            ),
+            credential_access: changed(
+                (&self.allow, &self.deny),
+                Right::Credential,
+                [CredentialAccess::Granted, CredentialAccess::Denied],
+            ),
+            links: self.links.map(Links::from),
         };
         let changed = broker
             .change_institution(&Operator, &self.app_id, command)
@@ -172,6 +227,7 @@ fn as_json(institution: &Institution) -> Value {
         "app_id": institution.app_id.as_str(),
         "name": institution.name,
         "redirect_origins": institution.redirect_origins,
+        "links": links(institution),
         "allow": rights(institution),
         "created_at": institution.created_at,
     })
@@ -181,6 +237,9 @@ fn as_json(institution: &Institution) -> Value {
 fn print(institution: &Institution) -> Result<(), Failure> {
     let mut parts = vec![institution.app_id.to_string(), institution.name.clone()];
     parts.push(institution.redirect_origins.join(" "));
+    if institution.links == Links::Hosted {
+        parts.push("hosted links".to_owned());
+    }
     let rights = rights(institution);
     if !rights.is_empty() {
         parts.push(format!("may use {}", rights.join(", ")));
@@ -189,12 +248,37 @@ fn print(institution: &Institution) -> Result<(), Failure> {
     Ok(())
 }
 
-/// As `--allow` spells them.
-fn rights(institution: &Institution) -> &'static [&'static str] {
-    match institution.bus_access {
-        BusAccess::Granted => &["rabbitmq"],
-        BusAccess::None | BusAccess::Revoked => &[],
+/// As `--links` spells it.
+fn links(institution: &Institution) -> &'static str {
+    match institution.links {
+        Links::Direct => "direct",
+        Links::Hosted => "hosted",
     }
+}
+
+/// What becomes of a right that is among those allowed, or among those denied.
+fn changed<A: Copy>(
+    (allow, deny): (&[Right], &[Right]),
+    right: Right,
+    [granted, denied]: [A; 2],
+) -> Option<A> {
+    if allow.contains(&right) {
+        Some(granted)
+    } else {
+        deny.contains(&right).then_some(denied)
+    }
+}
+
+/// As `--allow` spells them.
+fn rights(institution: &Institution) -> Vec<&'static str> {
+    let mut rights = Vec::new();
+    if institution.credential_access == CredentialAccess::Granted {
+        rights.push("credential");
+    }
+    if institution.bus_access == BusAccess::Granted {
+        rights.push("rabbitmq");
+    }
+    rights
 }
 
 impl RotateSecret {
@@ -209,6 +293,39 @@ impl RotateSecret {
         }
         output::line(format_args!("app_secret  {app_secret}"))?;
         output::remark("the secret is shown this once");
+        Ok(())
+    }
+}
+
+impl Requests {
+    async fn run(self, broker: &broker::Broker) -> Result<(), Failure> {
+        let requests = broker
+            .list_credential_requests(&Operator, &self.app_id, self.limit)
+            .await?;
+        if self.json {
+            let requests = requests.iter().map(|request| {
+                json!({
+                    "created_at": request.created_at,
+                    "call": request.call.code(),
+                    "store_id": request.store,
+                    "outcome": request.outcome.code(),
+                    "request_id": request.request_id,
+                })
+            });
+            output::line(requests.collect::<Value>())?;
+            return Ok(());
+        }
+        for request in requests {
+            let store = request.store.map(|store| store.to_string());
+            let parts = [
+                request.created_at.to_rfc3339(),
+                request.call.code().to_owned(),
+                store.unwrap_or_else(|| "-".to_owned()),
+                request.outcome.code().to_owned(),
+                request.request_id,
+            ];
+            output::line(parts.join("  "))?;
+        }
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! `shopgrant platform`
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use broker::{Broker, ConfigurePlatformApp, ConfiguredApp, Operator};
 use clap::{Args, Subcommand};
-use domain::{InstitutionId, Platform};
+use domain::{InstitutionId, OperatorScopes, Platform};
 use serde_json::{Value, json};
 
 use crate::command::{Failure, settings_of_short_command};
@@ -33,9 +34,11 @@ pub(crate) struct List {
 Examples:
   shopgrant platform configure SHOPLINE --client-id APP_KEY --client-secret-file shopline.secret --scopes read_orders
   shopgrant platform configure SHOPIFY --scopes read_orders
+  shopgrant platform configure CAFE24 --client-id ID --client-secret-file F --event-key-file cafe24.key
   shopgrant platform configure GENSTORE --client-id ID --client-secret-file F --host 'http://127.0.0.1:9100/genstore/{shop}'
 
-It prints the callback URL that has to be registered at the platform.")]
+It prints the callback URL that has to be registered at the platform. What an option does not say again is
+forgotten.")]
 pub(crate) struct Configure {
     /// The platform's code, such as SHOPLINE
     #[arg(value_name = "CODE", value_parser = parse_platform)]
@@ -55,6 +58,14 @@ pub(crate) struct Configure {
     /// Replaces the platform's own host, with {shop} for the label
     #[arg(long, value_name = "PATTERN")]
     host: Option<String>,
+    /// The file with the key that the platform shows beside its events, where it signs none of them;
+    /// without it they are refused
+    #[arg(long, value_name = "FILE")]
+    event_key_file: Option<PathBuf>,
+    /// The file with the menus and functions of the app that a shop can let its operators use, as the
+    /// platform fetches them: `{"MENU_LIST":{"Orders":{"code":"M1","sub":{…}}},"FUNCTION_LIST":{…}}`
+    #[arg(long, value_name = "FILE")]
+    operator_scopes_file: Option<PathBuf>,
     #[arg(long)]
     json: bool,
 }
@@ -102,6 +113,8 @@ impl List {
 impl Configure {
     async fn run(self, broker: &Broker) -> Result<(), Failure> {
         let secret = self.client_secret_file.as_deref();
+        let event_key = self.event_key_file.as_deref();
+        let tree = self.operator_scopes_file.as_deref();
         let command = ConfigurePlatformApp {
             platform: self.platform,
             client_id: self.client_id.unwrap_or_default(),
@@ -109,8 +122,17 @@ impl Configure {
             scopes: self.scopes,
             institution: self.institution,
             host: self.host,
+            event_key: event_key.map(secret_file::read).transpose()?,
+            operator_scopes: tree.map(read_operator_scopes).transpose()?,
         };
         let app = broker.configure_platform_app(&Operator, command).await?;
+        if !app.lacking_to_read_scopes.is_empty() {
+            output::remark(format_args!(
+                "{} cannot be asked again what a seller granted: `--scopes` needs {} for that",
+                app.app.platform,
+                app.lacking_to_read_scopes.join(" or "),
+            ));
+        }
         if self.json {
             output::line(as_json(&app, &owners(broker).await?))?;
             return Ok(());
@@ -124,6 +146,9 @@ impl Configure {
         }
         if let Some(url) = &app.events_url {
             output::line(format_args!("events URL    {url}"))?;
+        }
+        if let Some(url) = &app.operator_scopes_url {
+            output::line(format_args!("operators URL {url}"))?;
         }
         Ok(())
     }
@@ -153,7 +178,16 @@ fn as_json(app: &ConfiguredApp, owners: &HashMap<InstitutionId, String>) -> Valu
         "callback_url": app.callback_url,
         "launch_url": app.launch_url,
         "events_url": app.events_url,
+        "operator_scopes_url": app.operator_scopes_url,
     })
+}
+
+/// A tree in which anything is ambiguous is refused here, before it is anywhere.
+fn read_operator_scopes(path: &Path) -> Result<OperatorScopes, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let scopes = OperatorScopes::parse(&text);
+    scopes.map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 fn parse_platform(code: &str) -> Result<Platform, String> {

@@ -48,7 +48,12 @@ impl RunSandbox {
         let secret = read_or_make_secret(&self.secret_file)?;
         let sandbox = simulated_platforms();
         let back = format!("{}*", self.broker);
-        for dialect in [Dialect::Shopline, Dialect::Genstore, Dialect::Cafe24] {
+        for dialect in [
+            Dialect::Shopline,
+            Dialect::Genstore,
+            Dialect::Cafe24,
+            Dialect::Multivende,
+        ] {
             sandbox.register_app(AppRegistration {
                 dialect,
                 client_id: CLIENT_ID.to_owned(),
@@ -57,6 +62,8 @@ impl RunSandbox {
                 name: "Shopgrant".to_owned(),
             });
         }
+        // One file is enough for trying: the key beside Cafe24's events is the app's secret here.
+        sandbox.set_event_key(CLIENT_ID, secret);
         let running = sandbox::start(sandbox, self.listen)
             .map_err(|error| format!("{} cannot be bound: {error}", self.listen))?;
         print_directions(running.address, &self.secret_file)?;
@@ -84,18 +91,20 @@ fn print_directions(address: SocketAddr, secret_file: &Path) -> Result<(), Failu
          cover {}):\n",
         address.ip()
     ))?;
-    for (platform, dialect) in [
-        ("SHOPLINE", "shopline"),
-        ("SHOPLINE_EU", "shopline"),
-        ("GENSTORE", "genstore"),
-        ("CAFE24", "cafe24"),
+    let event_key = format!(" --event-key-file {secret_file}");
+    for (platform, dialect, more) in [
+        ("SHOPLINE", "shopline", ""),
+        ("SHOPLINE_EU", "shopline", ""),
+        ("GENSTORE", "genstore", ""),
+        ("CAFE24", "cafe24", &event_key),
     ] {
         output::line(format_args!(
-            "  shopgrant platform configure {platform} --client-id {CLIENT_ID} --client-secret-file {secret_file} --host 'http://{address}/{dialect}/{{shop}}'"
+            "  shopgrant platform configure {platform} --client-id {CLIENT_ID} --client-secret-file {secret_file}{more} --host 'http://{address}/{dialect}/{{shop}}'"
         ))?;
     }
     output::line(format_args!(
-        "  shopgrant platform configure SHOPIFY --host 'http://{address}/shopify/{{shop}}'\n\n\
+        "  shopgrant platform configure MULTIVENDE --client-id {CLIENT_ID} --client-secret-file {secret_file} --host 'http://{address}/multivende'\n\
+         \x20 shopgrant platform configure SHOPIFY --host 'http://{address}/shopify/{{shop}}'\n\n\
          WOOCOMMERCE needs no app: its stores' store_url is http://{address}/woocommerce/SHOP.\n\n\
          A key must be known to the platform before it can be proven:\n\n\
          \x20 curl http://{address}/control -H 'content-type: application/json' -d '{{\"action\":\"register_token\",\"shop\":\"demo-shop\",\"token\":\"shpat_demo\",\"scopes\":[\"read_orders\"]}}'\n\

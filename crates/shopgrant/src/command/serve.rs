@@ -28,7 +28,6 @@ impl Serve {
         let settings = Settings::load_as(self.role, config)?;
         let traces = telemetry::start_with_traces(&settings, LevelFilter::INFO)?;
         let mut signals = EndSignals::catch()?;
-        let operator_scopes = settings.cafe24.operator_scopes()?;
 
         // Whoever starts the same address twice should learn so before the database is touched.
         let listener = listen(&settings)?;
@@ -41,7 +40,6 @@ impl Serve {
             process.work();
         }
         let mut options = wiring::server_options(&settings, public_url);
-        options.operator_scopes = operator_scopes;
         match settings.role {
             Role::All => {
                 options.duties = Duties::Both;

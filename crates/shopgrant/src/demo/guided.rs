@@ -24,7 +24,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Failure> {
             Some(event) = stage.ours.next_event() => {
                 let event = event?;
                 show_event(&event)?;
-                show_query(stage.ours.look_at(&event.data.told.store_id).await)?;
+                show_query(stage.ours.look_at(&event.data.snapshot.told.store_id).await)?;
                 if is_first {
                     is_first = false;
                     suggest(stage, &store, &shop)?;
@@ -66,8 +66,8 @@ fn show_event(event: &StoreEvent) -> Result<(), OutputError> {
     let StoreEvent { event_type, data } = event;
     output::line(format_args!(
         "webhook    {event_type}, signature verified  {}  sequence {}",
-        data.told.outcome(),
-        data.sequence
+        data.snapshot.told.outcome(),
+        data.snapshot.sequence
     ))
 }
 
@@ -130,7 +130,7 @@ Let another shop consent at the next link.
 Give the store up for good.
   {program} call store/unbind '{{{ids}}}' {access}
 
-See every flow of every platform.
+See the flows of every platform.
   {program} demo --auto
 "
     ))?;

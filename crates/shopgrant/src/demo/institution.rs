@@ -1,10 +1,11 @@
 //! An institution that integrates: it calls the API, receives webhooks and reads the event feed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Broker, Clock, CreateInstitution, Operator, SystemClock};
-use domain::institution::BusAccess;
+use broker::{Broker, Clock, CreateInstitution, Operator};
+use domain::institution::{BusAccess, CredentialAccess, Links};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,10 +29,13 @@ pub(super) struct Institution {
     pub(super) app_secret: SecretString,
     pub(super) client_id: String,
     api: ApiClient,
+    clock: Arc<dyn Clock>,
     endpoint_id: String,
     webhook_key: WebhookKey,
     mailbox: Mailbox,
     feed: Feed,
+    /// Where the event that was confirmed last sends the seller.
+    ready_link: Option<String>,
 }
 
 /// What an institution needs to begin.
@@ -42,6 +46,7 @@ pub(super) struct Beginning<'a> {
     pub(super) redirect_origin: String,
     pub(super) webhook_url: String,
     pub(super) webhooks: UnboundedReceiver<Webhook>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// A store that the institution created.
@@ -126,10 +131,18 @@ impl Institution {
             name: beginning.name.to_owned(),
             redirect_origins: vec![beginning.redirect_origin],
             bus_access: BusAccess::None,
+            credential_access: CredentialAccess::Granted,
+            links: Links::Direct,
         };
         let created = operated.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.to_string();
-        let api = ApiClient::new(http, broker_url, &*app_id, created.app_secret.clone());
+        let api = ApiClient::new(
+            http,
+            broker_url,
+            &*app_id,
+            created.app_secret.clone(),
+            Arc::clone(&beginning.clock),
+        );
 
         let fields = json!({"partner_user_id": beginning.seller, "name": "Demo Seller"});
         let client = expect(&api, "client/register", &fields).await?;
@@ -143,8 +156,10 @@ impl Institution {
             endpoint_id: text(&endpoint, "endpoint_id")?,
             webhook_key: WebhookKey::parse(&secret)?,
             api,
+            clock: beginning.clock,
             mailbox: Mailbox::new(beginning.webhooks),
             feed: Feed::default(),
+            ready_link: None,
         })
     }
 
@@ -217,6 +232,24 @@ impl Institution {
         self.read_snapshot(&fields).await
     }
 
+    /// The whole of what `store/query` says.
+    pub(super) async fn snapshot(&self, store_id: &str) -> Result<Value, StepError> {
+        let fields = json!({"client_id": self.client_id, "store_id": store_id});
+        expect(&self.api, "store/query", &fields).await
+    }
+
+    /// What a call about a store answers that must succeed.
+    pub(super) async fn ask(
+        &self,
+        call: &'static str,
+        store: &Store,
+        mut fields: Value,
+    ) -> Result<Value, StepError> {
+        fields["client_id"] = self.client_id.clone().into();
+        fields["store_id"] = store.id.clone().into();
+        expect(&self.api, call, &fields).await
+    }
+
     async fn read_snapshot(&self, fields: &Value) -> Result<Snapshot, StepError> {
         let data = expect(&self.api, "store/query", fields).await?;
         serde_json::from_value(data)
@@ -246,13 +279,41 @@ impl Institution {
             .ok_or_else(|| format!("no webhook with sequence {sequence} came"))?;
         self.verify(&webhook)?;
         self.compare_with_feed(&webhook).await?;
+        self.ready_link.clone_from(&event.data.reauthorize_url);
         let channels = Channels {
             redirect,
-            webhook: event.data,
+            webhook: event.data.snapshot,
             query,
         };
         channels.compare(expected, sequence)?;
         Ok(Seen::Result(Box::new(channels)))
+    }
+
+    /// The link in the event that was confirmed last.
+    pub(super) fn ready_link(&self) -> Option<&str> {
+        self.ready_link.as_deref()
+    }
+
+    /// Unbinds a store: webhook and feed tell it alike, and the query knows no such store any more.
+    pub(super) async fn unbind(&mut self, store: &Store) -> Result<(), StepError> {
+        let fields = json!({"client_id": self.client_id, "store_id": store.id});
+        let sequence = self.look_at(&store.id).await?.sequence + 1;
+        expect(&self.api, "store/unbind", &fields).await?;
+        let (webhook, event) = self
+            .mailbox
+            .take(&store.id, sequence, PATIENCE)
+            .await
+            .ok_or_else(|| format!("no webhook with sequence {sequence} came"))?;
+        self.verify(&webhook)?;
+        self.compare_with_feed(&webhook).await?;
+        if event.event_type != "store.unbound" {
+            return Err(format!("the last event is {}", event.event_type).into());
+        }
+        let reply = call(&self.api, "store/query", &fields).await?;
+        if reply.code != 940_002 {
+            return Err(format!("store/query answers {} after all", reply.code).into());
+        }
+        Ok(())
     }
 
     /// The next webhook about a store, verified.
@@ -274,7 +335,7 @@ impl Institution {
 
     fn verify(&self, webhook: &Webhook) -> Result<(), StepError> {
         self.webhook_key
-            .verify(webhook, SystemClock.now())
+            .verify(webhook, self.clock.now())
             .map_err(|refused| format!("webhook {}: {refused}", webhook.id).into())
     }
 

@@ -180,9 +180,11 @@ impl<'a> KeyScenario<'a> {
         // is replaced by the configured app.
         let store_url = match self.platform.dialect {
             Dialect::Woocommerce => self.stage.platform_url(self.platform.path, label),
-            Dialect::Shopify | Dialect::Shopline | Dialect::Genstore | Dialect::Cafe24 => {
-                format!("https://{label}.myshopify.com")
-            }
+            Dialect::Shopify
+            | Dialect::Shopline
+            | Dialect::Genstore
+            | Dialect::Cafe24
+            | Dialect::Multivende => format!("https://{label}.myshopify.com"),
         };
         institution
             .create_store(self.platform.code, &store_url)

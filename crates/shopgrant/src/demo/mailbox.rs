@@ -19,7 +19,15 @@ pub(super) struct Mailbox {
 pub(super) struct StoreEvent {
     #[serde(rename = "type")]
     pub(super) event_type: String,
-    pub(super) data: Snapshot,
+    pub(super) data: StoreEventData,
+}
+
+/// The snapshot, and what only events have.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct StoreEventData {
+    #[serde(flatten)]
+    pub(super) snapshot: Snapshot,
+    pub(super) reauthorize_url: Option<String>,
 }
 
 impl Mailbox {
@@ -44,7 +52,7 @@ impl Mailbox {
     ) -> Option<(Webhook, StoreEvent)> {
         let is_wanted = |webhook: &Webhook| {
             let event: StoreEvent = serde_json::from_slice(&webhook.body).ok()?;
-            let data = &event.data;
+            let data = &event.data.snapshot;
             (data.told.store_id == store_id && data.sequence == sequence).then_some(event)
         };
         let mut there = self.kept.iter().enumerate();

@@ -3,6 +3,7 @@
 use domain::FailReason;
 
 use crate::demo::channels::Verdict;
+use crate::demo::hosted_scenario::HostedScenario;
 use crate::demo::key_scenario::{KeyPlatform, KeyScenario};
 use crate::demo::report::{Heading, Report};
 use crate::demo::stage::Stage;
@@ -10,13 +11,14 @@ use crate::demo::url_scenario::{UrlPlatform, UrlScenario};
 use crate::output::OutputError;
 
 pub(super) const UNINSTALLED: Verdict = Verdict::Failed(FailReason::AppUninstalled);
+pub(super) const REVOKED: Verdict = Verdict::Failed(FailReason::AuthRevoked);
 pub(super) const DENIED: Verdict = Verdict::Failed(FailReason::UserDenied);
 pub(super) const MISMATCH: Verdict = Verdict::Failed(FailReason::SellerMismatch);
 pub(super) const HELD: Verdict = Verdict::Failed(FailReason::SellerAlreadyAuthorized);
 pub(super) const INSUFFICIENT: Verdict = Verdict::Failed(FailReason::ScopesInsufficient);
 pub(super) const INVALID: Verdict = Verdict::Failed(FailReason::AuthInfoInvalid);
 
-/// Plays every flow of every platform. Fails only when the report cannot be printed.
+/// Plays the flows of every platform. Fails only when the report cannot be printed.
 pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
     for platform in [
         UrlPlatform::SHOPLINE,
@@ -25,14 +27,52 @@ pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), O
     ] {
         play_url(stage, report, platform).await?;
     }
-    for platform in [UrlPlatform::SHOPLINE, UrlPlatform::GENSTORE] {
+    for platform in [
+        UrlPlatform::SHOPLINE,
+        UrlPlatform::GENSTORE,
+        UrlPlatform::CAFE24,
+    ] {
         play_initiated(stage, report, platform).await?;
     }
+    play_embedded(stage, report).await?;
+    play_mall(stage, report).await?;
+    play_upkeep(stage, report).await?;
+    play_hosted(stage, report).await?;
     play_both_sites(stage, report).await?;
     for platform in [KeyPlatform::SHOPIFY, KeyPlatform::WOOCOMMERCE] {
         play_key(stage, report, platform).await?;
     }
-    Ok(())
+    // Last, because the clock does not go back.
+    for platform in [UrlPlatform::SHOPLINE, UrlPlatform::CAFE24] {
+        play_week(stage, report, platform).await?;
+    }
+    let heading = Heading {
+        platform: HostedScenario::CODE,
+        auth_type: "URL",
+    };
+    let week = HostedScenario::new(stage).week().await;
+    report.step(heading, "a week goes by", week)
+}
+
+/// A grant is kept alive for a week, and then taken back on the platform.
+async fn play_week(
+    stage: &mut Stage,
+    report: &mut Report,
+    platform: UrlPlatform,
+) -> Result<(), OutputError> {
+    let heading = Heading {
+        platform: platform.code,
+        auth_type: "URL",
+    };
+    let mut scenario = UrlScenario::new(stage, platform);
+    let approved = scenario.approve().await;
+    report.step(heading, "a grant that lives on is made", approved)?;
+    report.step(heading, "a week goes by", scenario.week().await)?;
+    report.step(
+        heading,
+        "the seller takes it back there",
+        scenario.revoke().await,
+    )
 }
 
 async fn play_url(
@@ -74,6 +114,11 @@ async fn play_url(
     )?;
     report.step(
         heading,
+        "its access token is fetched",
+        scenario.credential().await,
+    )?;
+    report.step(
+        heading,
         "a second store with the same shop",
         scenario.second_store().await,
     )?;
@@ -104,6 +149,106 @@ async fn play_initiated(
     };
     report.step(heading, "the app is opened on the platform", launch)?;
     report.step(heading, "the app is removed there", uninstall)
+}
+
+/// Sessions and codes of an app inside of the platform's pages: the second step is about the store that the
+/// first one authorizes.
+async fn play_embedded(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
+    let heading = Heading {
+        platform: UrlPlatform::GENSTORE.code,
+        auth_type: "URL",
+    };
+    let mut scenario = UrlScenario::new(stage, UrlPlatform::GENSTORE);
+    let (offline, online) = match scenario.offline_session().await {
+        Ok((seen, embedded)) => (Ok(seen), scenario.online_session(&embedded).await),
+        Err(error) => {
+            let nothing = "no session was begun before".to_owned();
+            (Err(error), Err(nothing.into()))
+        }
+    };
+    report.step(heading, "a session authorizes the store", offline)?;
+    report.step(heading, "a session's user gets a token", online)?;
+    report.step(
+        heading,
+        "a code is pushed and confirmed",
+        scenario.pushed_code().await,
+    )
+}
+
+/// A grant loses a scope and gets it back; in the end it is given up.
+async fn play_upkeep(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
+    let heading = |platform: UrlPlatform| Heading {
+        platform: platform.code,
+        auth_type: "URL",
+    };
+    let genstore = heading(UrlPlatform::GENSTORE);
+    let mut scenario = UrlScenario::new(stage, UrlPlatform::GENSTORE);
+    let approved = scenario.approve().await;
+    report.step(genstore, "a grant with all scopes is made", approved)?;
+    report.step(genstore, "a scope is taken away", scenario.narrow().await)?;
+    report.step(
+        genstore,
+        "the ready link is followed",
+        scenario.mend().await,
+    )?;
+    let uninstalled = scenario.unbind("uninstalled").await;
+    report.step(genstore, "the store is unbound", uninstalled)?;
+    let cafe24 = heading(UrlPlatform::CAFE24);
+    let mut scenario = UrlScenario::new(stage, UrlPlatform::CAFE24);
+    let approved = scenario.approve().await;
+    report.step(cafe24, "a grant to be given up is made", approved)?;
+    let revoked = scenario.unbind("token revoked").await;
+    report.step(cafe24, "the store is unbound", revoked)
+}
+
+/// Of the people of a mall only the chief may connect it; that is who opened the app before.
+async fn play_mall(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
+    let heading = Heading {
+        platform: UrlPlatform::CAFE24.code,
+        auth_type: "URL",
+    };
+    let mut scenario = UrlScenario::new(stage, UrlPlatform::CAFE24);
+    report.step(
+        heading,
+        "a sub-operator opens the app",
+        scenario.sub_operator().await,
+    )
+}
+
+/// By a link to a page of ours, which says who asks for what before the platform does.
+async fn play_hosted(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
+    let heading = Heading {
+        platform: HostedScenario::CODE,
+        auth_type: "URL",
+    };
+    let mut scenario = HostedScenario::new(stage);
+    for (title, choice) in [
+        ("every resource is granted", "all"),
+        ("some resources are granted", "list"),
+        ("no resource is granted", "none"),
+    ] {
+        report.step(heading, title, scenario.granted(choice).await)?;
+    }
+    report.step(
+        heading,
+        "no state comes back",
+        scenario.without_state().await,
+    )?;
+    report.step(
+        heading,
+        "another browser finishes",
+        scenario.forwarded().await,
+    )?;
+    report.step(
+        heading,
+        "another merchant consents",
+        scenario.another_merchant().await,
+    )?;
+    report.step(
+        heading,
+        "the seller declines on the page",
+        scenario.declined().await,
+    )
 }
 
 /// SHOPLINE's two sites speak alike, and one shop is one shop on both.

@@ -24,6 +24,14 @@ pub(super) struct Page {
     pub(super) location: Option<Url>,
 }
 
+/// A browser that went on from our page.
+pub(super) struct Away {
+    /// The platform's page.
+    pub(super) auth_url: String,
+    /// What it has to bring back.
+    cookie: String,
+}
+
 /// The seller could not do what was asked. No variant holds a URL: a callback carries a code.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SellerError {
@@ -50,20 +58,25 @@ impl Seller {
         auth_url: &str,
         decision: Decision,
     ) -> Result<Url, SellerError> {
+        let form = match decision {
+            Decision::Approve => "decision=approve",
+            Decision::Deny => "decision=deny",
+        };
+        self.consent(auth_url, form).await
+    }
+
+    /// Decides on the platform's page with this form.
+    pub(super) async fn consent(&self, auth_url: &str, form: &str) -> Result<Url, SellerError> {
         let consent = sandbox::consent_url(auth_url).ok_or(SellerError::NoPage)?;
         let shown = send(self.http.get(&consent)).await?;
         if shown.status() != StatusCode::OK {
             return Err(SellerError::Consent(shown.status()));
         }
-        let form = match decision {
-            Decision::Approve => "decision=approve",
-            Decision::Deny => "decision=deny",
-        };
         let decided = self
             .http
             .post(&consent)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form);
+            .body(form.to_owned());
         let decided = send(decided).await?;
         let status = decided.status();
         location(&decided)?.ok_or(SellerError::Consent(status))
@@ -71,11 +84,32 @@ impl Seller {
 
     /// Opens a callback.
     pub(super) async fn open(&self, callback: &Url) -> Result<Page, SellerError> {
-        let answer = send(self.http.get(callback.clone())).await?;
-        Ok(Page {
-            status: answer.status().as_u16(),
-            location: location(&answer)?,
-        })
+        page(&send(self.http.get(callback.clone())).await?)
+    }
+
+    /// Opens a hosted link, and goes on from the page there.
+    pub(super) async fn follow(&self, link: &str) -> Result<Away, SellerError> {
+        let shown = send(self.http.get(link)).await?;
+        if shown.status() != StatusCode::OK {
+            return Err(SellerError::NoQuestion(shown.status()));
+        }
+        let gone = send(self.http.post(format!("{link}/continue"))).await?;
+        let auth_url = gone.headers().get(LOCATION);
+        let auth_url = auth_url.and_then(|value| value.to_str().ok());
+        let auth_url = auth_url.ok_or(SellerError::Location)?.to_owned();
+        let cookie = cookie_of(&gone).ok_or(SellerError::NoQuestion(gone.status()))?;
+        Ok(Away { auth_url, cookie })
+    }
+
+    /// Opens a callback in the browser that went away from our page.
+    pub(super) async fn come_back(&self, callback: &Url, away: &Away) -> Result<Page, SellerError> {
+        let request = self.http.get(callback.clone()).header(COOKIE, &away.cookie);
+        page(&send(request).await?)
+    }
+
+    /// Presses the other button of the page behind a hosted link.
+    pub(super) async fn decline(&self, link: &str) -> Result<Page, SellerError> {
+        page(&send(self.http.post(format!("{link}/decline"))).await?)
     }
 
     /// Opens the app on the platform and confirms what the page asks; returns where the browser goes on.
@@ -84,11 +118,7 @@ impl Seller {
         let status = shown.status();
         let asked = || SellerError::NoQuestion(status);
         let address = shown.url().clone();
-        let cookie = shown.headers().get(SET_COOKIE).and_then(|cookie| {
-            let (pair, _) = cookie.to_str().ok()?.split_once(';')?;
-            Some(pair.to_owned())
-        });
-        let cookie = cookie.ok_or_else(asked)?;
+        let cookie = cookie_of(&shown).ok_or_else(asked)?;
         let page = shown.text().await;
         let page = page.map_err(|error| SellerError::NoAnswer(error.without_url()))?;
         let value = |before: &str| {
@@ -120,6 +150,19 @@ impl Seller {
 async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response, SellerError> {
     let sent = request.send().await;
     sent.map_err(|error| SellerError::NoAnswer(error.without_url()))
+}
+
+fn page(answer: &reqwest::Response) -> Result<Page, SellerError> {
+    Ok(Page {
+        status: answer.status().as_u16(),
+        location: location(answer)?,
+    })
+}
+
+fn cookie_of(answer: &reqwest::Response) -> Option<String> {
+    let cookie = answer.headers().get(SET_COOKIE)?;
+    let (pair, _) = cookie.to_str().ok()?.split_once(';')?;
+    Some(pair.to_owned())
 }
 
 fn location(answer: &reqwest::Response) -> Result<Option<Url>, SellerError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
-use broker::{Broker, ConfigurePlatformApp, Entropy, Operator, SystemEntropy};
+use broker::{Broker, Clock, ConfigurePlatformApp, Entropy, Operator, SystemEntropy};
 use domain::Platform;
 use sandbox::{AppRegistration, Dialect, Sandbox};
 use secrecy::SecretString;
@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::api_client::http_client;
 use crate::command::{Failure, simulated_platforms};
+use crate::demo::clock::DemoClock;
 use crate::demo::institution::{Beginning, Institution};
 use crate::demo::seller::Seller;
 use crate::process::{Http, Process};
@@ -29,10 +30,16 @@ use crate::wiring;
 
 /// What the broker's apps may read, and must.
 pub(super) const SCOPES: [&str; 2] = ["read_orders", "read_products"];
+/// The second one lets an app ask what it was granted, and uninstall itself.
+pub(super) const GENSTORE_SCOPES: [&str; 2] = ["read_orders", "write_apps"];
+pub(super) const MULTIVENDE_SCOPES: [&str; 2] = ["read:checkouts", "read:stocks"];
 pub(super) const CAFE24_SCOPES: [&str; 2] = ["mall.read_order", "mall.read_product"];
 
 /// How long the end of the demo may be held up by a broker that does not answer.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The clock may go ahead by hours: then what is due is not to wait for long.
+const WORKER_POLL: Duration = Duration::from_millis(50);
 
 /// A free port of this machine.
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -51,6 +58,7 @@ pub(super) struct Stage {
     /// By which the simulated platforms tell their events.
     pub(super) http: reqwest::Client,
     pub(super) names: Names,
+    pub(super) clock: Arc<DemoClock>,
     /// The queries with which browsers came to the `redirect_url`.
     pub(super) returning: UnboundedReceiver<String>,
     /// Also where the guided demo puts what a person may want to use.
@@ -120,8 +128,12 @@ impl Stage {
         let mut master_key = [0; 32];
         SystemEntropy.fill(&mut master_key);
         let keyring = Keyring::new(master_key);
-        let broker =
-            wiring::assemble(&settings, storage.clone(), keyring, bus, broker_url.clone())?;
+        let clock = Arc::new(DemoClock::default());
+        let public_url = broker_url.clone();
+        let mut parts = wiring::parts(&settings, storage.clone(), keyring, bus, public_url)?;
+        parts.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        parts.options.worker_poll = WORKER_POLL;
+        let broker = Broker::new(parts);
         configure_apps(&broker, &sandbox, platforms_at).await?;
 
         let mut process = Process::start(broker.clone(), storage);
@@ -138,6 +150,7 @@ impl Stage {
                 redirect_origin: receiver.origin.clone(),
                 webhook_url: format!("{}{path}", receiver.origin),
                 webhooks: receiver.webhooks.remove(path).ok_or("no such path")?,
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
             };
             Institution::begin(&broker, http.clone(), broker_url.clone(), beginning).await
         };
@@ -152,6 +165,7 @@ impl Stage {
             seller: Seller::new(http.clone()),
             http,
             names,
+            clock,
             returning: receiver.returning,
             directory,
             broker_url,
@@ -163,6 +177,12 @@ impl Stage {
     /// Where the simulated platforms are, by the name of their dialect.
     pub(super) fn platform_url(&self, dialect: &str, shop: &str) -> String {
         format!("http://{}/{dialect}/{shop}", self.platforms_at)
+    }
+
+    /// Time goes by, for the broker, the institutions and the platforms alike.
+    pub(super) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.sandbox.advance(by);
     }
 
     /// Stops everything and leaves nothing behind that would go on trying to reach it.
@@ -263,7 +283,7 @@ async fn configure_apps(
             Platform::Genstore,
             Some(Dialect::Genstore),
             "genstore",
-            SCOPES,
+            GENSTORE_SCOPES,
         ),
         (
             Platform::Cafe24,
@@ -271,19 +291,39 @@ async fn configure_apps(
             "cafe24",
             CAFE24_SCOPES,
         ),
+        (
+            Platform::Multivende,
+            Some(Dialect::Multivende),
+            "multivende",
+            MULTIVENDE_SCOPES,
+        ),
         (Platform::Shopify, None, "shopify", SCOPES),
     ] {
         let client_id = format!("demo-{}", platform.path_segment());
         let secret = SecretString::from(random_hex::<16>());
+        // Only there a key stands beside events; elsewhere they are signed.
+        let event_key = (dialect == Some(Dialect::Cafe24)).then(random_hex::<16>);
+        let event_key = event_key.map(SecretString::from);
+        // One host for all merchants there.
+        let shop = if dialect == Some(Dialect::Multivende) {
+            ""
+        } else {
+            "/{shop}"
+        };
         let app = ConfigurePlatformApp {
             platform,
             client_id: client_id.clone(),
             secret: dialect.map(|_| secret.clone()),
             scopes: scopes.map(str::to_owned).to_vec(),
             institution: None,
-            host: Some(format!("http://{platforms_at}/{path}/{{shop}}")),
+            host: Some(format!("http://{platforms_at}/{path}{shop}")),
+            event_key: event_key.clone(),
+            operator_scopes: None,
         };
         let configured = broker.configure_platform_app(&Operator, app).await?;
+        if let Some(key) = event_key {
+            sandbox.set_event_key(&client_id, key);
+        }
         if let (Some(dialect), Some(callback_url)) = (dialect, configured.callback_url) {
             sandbox.register_app(AppRegistration {
                 dialect,

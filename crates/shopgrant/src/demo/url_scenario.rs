@@ -1,6 +1,9 @@
 //! The flows in which a seller clicks a link.
 
+mod embedded;
 mod initiated;
+mod mall;
+mod upkeep;
 
 use sandbox::{Dialect, Fault, Rule, Shop, Step};
 use url::Url;
@@ -10,7 +13,7 @@ use crate::demo::institution::{AuthRequest, Institution, Store};
 use crate::demo::report::{Seen, StepError};
 use crate::demo::scenario::{DENIED, HELD, INSUFFICIENT, MISMATCH};
 use crate::demo::seller::{Decision, Page};
-use crate::demo::stage::{CAFE24_SCOPES, SCOPES, Stage};
+use crate::demo::stage::{CAFE24_SCOPES, GENSTORE_SCOPES, SCOPES, Stage};
 
 /// A platform on which sellers consent.
 #[derive(Clone, Copy)]
@@ -40,7 +43,7 @@ impl UrlPlatform {
         dialect: Dialect::Genstore,
         path: "genstore",
         domain: "genmystore.com",
-        scopes: SCOPES,
+        scopes: GENSTORE_SCOPES,
     };
     pub(super) const CAFE24: Self = Self {
         code: "CAFE24",

@@ -50,7 +50,7 @@ fn the_defaults_are_complete_and_as_documented() {
     let code: Vec<u64> = domain::delivery::RetrySchedule::default()
         .waits()
         .iter()
-        .map(std::time::Duration::as_secs)
+        .map(Duration::as_secs)
         .collect();
     assert_eq!(schedule, code);
 }
@@ -209,5 +209,24 @@ fn a_url_and_a_file_with_it_contradict_each_other() {
         let environment = HashMap::from([(name, "x".to_owned())]);
         let outcome = Settings::merge(Some(&file), Some(environment));
         assert_eq!(refused_key(outcome), format!("{key}_file"));
+    }
+}
+
+#[test]
+fn a_freshness_is_a_known_platform_s_and_shorter_than_launches_are_remembered() {
+    let settings = checked(from_file("[freshness_seconds]\ncafe24 = 300\n")).unwrap();
+    let chosen = [(Platform::Cafe24, Duration::from_mins(5))];
+    assert_eq!(settings.freshness(), chosen);
+    let chosen = from_environment(&[("SHOPGRANT__FRESHNESS_SECONDS__SHOPLINE_EU", "60")]);
+    let chosen = checked(chosen).unwrap().freshness();
+    assert_eq!(chosen, [(Platform::ShoplineEu, Duration::from_mins(1))]);
+    for (text, key) in [
+        ("ebay = 300", "freshness_seconds.ebay"),
+        ("CAFE24 = 300", "freshness_seconds.CAFE24"),
+        ("cafe24 = 21601", "freshness_seconds.cafe24"),
+        ("cafe24 = 0", "freshness_seconds.cafe24"),
+    ] {
+        let read = checked(from_file(&format!("[freshness_seconds]\n{text}\n")));
+        assert_eq!(refused_key(read), key, "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! Many rows at once, which nothing in real life asks for.
 
-use domain::{AuthStatus, InstitutionId, Store};
+use domain::{AuthStatus, InstitutionId, ScopeCoverage, Store};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -112,5 +112,9 @@ fn row(store: &Store) -> Model {
         unbound_at: None,
         health: None,
         reauthorize_by: None,
+        scope_coverage: ScopeCoverage::Complete.code().to_owned(),
+        reauthorization_id: None,
+        reauthorization_status: None,
+        reauthorization_fail_reason: None,
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Model {
     pub deadline_at: i64,
     pub created_at: i64,
     pub finished_at: Option<i64>,
+    pub beside_grant_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

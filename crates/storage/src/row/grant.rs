@@ -15,6 +15,7 @@ pub(crate) struct Model {
     pub origin: String,
     pub credential: Option<Vec<u8>>,
     pub scopes: String,
+    pub scopes_told: Option<String>,
     pub expires_at: Option<i64>,
     pub created_at: i64,
     pub ended_at: Option<i64>,
@@ -31,6 +32,8 @@ pub(crate) struct Model {
     pub refresh_failures: i64,
     pub refresh_failing_since: Option<i64>,
     pub refresh_failure: Option<String>,
+    pub scopes_due_at: i64,
+    pub scopes_fence: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,8 @@ pub(crate) struct Model {
     pub redirect_origins: String,
     pub created_at: i64,
     pub bus_access: String,
+    pub credential_access: String,
+    pub links: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

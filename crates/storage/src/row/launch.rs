@@ -11,6 +11,8 @@ pub(crate) struct Model {
     pub shop_label: String,
     pub shop_identity: Option<String>,
     pub language: Option<String>,
+    pub operator_role: Option<String>,
+    pub operator_permissions: Option<String>,
     pub status: String,
     pub institution_id: Option<Uuid>,
     pub authorization_id: Option<Uuid>,

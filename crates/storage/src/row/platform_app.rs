@@ -11,6 +11,8 @@ pub(crate) struct Model {
     pub secret: Option<Vec<u8>>,
     pub scopes: String,
     pub host: Option<String>,
+    pub event_key: Option<Vec<u8>>,
+    pub operator_scopes: Option<String>,
     pub created_at: i64,
 }
 

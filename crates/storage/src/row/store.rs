@@ -28,6 +28,10 @@ pub(crate) struct Model {
     pub unbound_at: Option<i64>,
     pub health: Option<String>,
     pub reauthorize_by: Option<i64>,
+    pub scope_coverage: String,
+    pub reauthorization_id: Option<Uuid>,
+    pub reauthorization_status: Option<String>,
+    pub reauthorization_fail_reason: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

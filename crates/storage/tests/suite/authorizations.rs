@@ -72,6 +72,8 @@ async fn an_attempt_in_each_state(database: &TestDatabase) {
         secret: None,
         scopes: Vec::new(),
         host: None,
+        event_key: None,
+        operator_scopes: None,
     };
     storage
         .write(async |tx| platform_apps::insert(tx, &app, at(0)).await)

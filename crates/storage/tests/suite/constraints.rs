@@ -45,6 +45,8 @@ async fn fill(storage: &Storage) {
                     secret: None,
                     scopes: Vec::new(),
                     host: None,
+                    event_key: None,
+                    operator_scopes: None,
                 };
                 platform_apps::insert(tx, &app, at(0)).await?;
             }
@@ -96,7 +98,7 @@ async fn fill_outbox(tx: &storage::Tx) -> Result<(), StorageError> {
     attempts::insert_for_worker(tx, &[attempt]).await
 }
 
-async fn assert_refused(storage: &Storage, sql: &str, name: &str) {
+pub(crate) async fn assert_refused(storage: &Storage, sql: &str, name: &str) {
     let result = execute(storage, sql).await;
     let Err(StorageError::Database(error)) = result else {
         panic!("{sql}: {result:?}");

@@ -65,6 +65,8 @@ async fn a_corrupt_row_is_named_by_table_and_id(database: &TestDatabase) {
         secret: None,
         scopes: Vec::new(),
         host: None,
+        event_key: None,
+        operator_scopes: None,
     };
     let secret = sealed(Place::EndpointSecret(endpoint_id(1)), "whsec_1");
     storage

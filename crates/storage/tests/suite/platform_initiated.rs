@@ -50,6 +50,8 @@ async fn settle_apps(storage: &Storage) {
                     secret: None,
                     scopes: Vec::new(),
                     host: None,
+                    event_key: None,
+                    operator_scopes: None,
                 };
                 platform_apps::insert(tx, &app, at(0)).await?;
             }
@@ -67,6 +69,7 @@ fn launch(id: u128, signature: u8, offer: Option<Offer>) -> NewLaunch {
         app: app_id(1),
         shop: ShopLabel::from_checked("Demo"),
         identity: None,
+        operator: None,
         language: Some("zh,en".to_owned()),
         offer,
         created_at: at(0),

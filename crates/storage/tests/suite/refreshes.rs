@@ -9,7 +9,8 @@ use storage::{Storage, StorageError, grants, refreshes};
 
 use crate::database::{TestDatabase, at_once, execute, number};
 use crate::world::{
-    at, attempt, begin, grant, grant_id, grant_secrets, keyring, lease, link, sealed, settle_stores,
+    at, attempt, begin, grant, grant_id, grant_secrets, keyring, lease, link, scopes, sealed,
+    settle_stores,
 };
 
 on_both! {
@@ -66,6 +67,7 @@ async fn is_due(storage: &Storage, seconds: i64) -> bool {
 fn renewed() -> Renewed {
     let id = grant_id(1);
     Renewed {
+        scopes_told: None,
         credential: sealed(Place::GrantCredential(id), "token 2"),
         expires_at: Some(at(2000)),
         upkeep: Upkeep {
@@ -82,7 +84,7 @@ fn renewed() -> Renewed {
 
 async fn renew(storage: &Storage, lease: GrantLease) -> Result<(), StorageError> {
     storage
-        .write(async |tx| refreshes::renew(tx, lease, renewed()).await)
+        .write(async |tx| refreshes::renew(tx, lease, renewed(), &scopes()).await)
         .await
 }
 
@@ -233,7 +235,7 @@ async fn a_renewal_takes_the_place_of_what_was(database: &TestDatabase) {
         ..renewed()
     };
     storage
-        .write(async |tx| refreshes::renew(tx, work.lease, kept).await)
+        .write(async |tx| refreshes::renew(tx, work.lease, kept, &scopes()).await)
         .await
         .unwrap();
     let again = lease_one(&storage, 1500, 3).await;

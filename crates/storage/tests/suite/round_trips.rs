@@ -222,6 +222,8 @@ async fn apps_are_shared_or_belong_to_one_institution(database: &TestDatabase) {
         secret: Some(sealed(Place::PlatformAppSecret(id(number)), "app secret")),
         scopes: vec!["read_orders".to_owned()],
         host: None,
+        event_key: None,
+        operator_scopes: None,
     };
     let insert = async |app: PlatformApp| {
         storage

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use domain::endpoint::{Endpoint, EndpointStatus};
-use domain::institution::BusAccess;
+use domain::institution::{BusAccess, CredentialAccess, Links};
 use domain::{
     AppId, AuthType, Authorization, AuthorizationId, AuthorizationState, Authorized, Client,
-    ClientId, DeliveryId, EndpointId, EventId, EventType, Grant, GrantId, GrantedScopes, Health,
-    IdentityRealm, Institution, InstitutionId, LeaseId, Platform, ProvenShop, RequiredScope,
-    Scopes, ShopIdentity, ShopLabel, Store, StoreId, StoreState, Upkeep, WriteScope,
+    ClientId, DeliveryId, EndpointId, EventId, EventType, Grant, GrantId, GrantedScopes,
+    IdentityRealm, Institution, InstitutionId, LeaseId, Platform, ProvenShop, Renewal,
+    RequiredScope, ScopeCoverage, Scopes, ShopIdentity, ShopLabel, Store, StoreId, StoreState,
+    Upkeep, WriteScope,
 };
 use storage::authorizations::Carried;
 use storage::grants::GrantSecrets;
@@ -83,6 +84,8 @@ pub(crate) fn institution(id: InstitutionId) -> Institution {
         name: name.to_uppercase(),
         redirect_origins: vec!["https://pay.example".to_owned()],
         bus_access: BusAccess::None,
+        credential_access: CredentialAccess::Denied,
+        links: Links::Direct,
         created_at: at(0),
     }
 }
@@ -129,6 +132,7 @@ pub(crate) fn attempt(number: u128, auth_type: AuthType) -> Authorization {
         auth_type,
         expected_shop: Some(ShopLabel::from_checked("demo")),
         seller_id: Some("Demo".to_owned()),
+        beside: None,
         redirect_url: Some("https://pay.example/done".to_owned()),
         deadline_at: at(600),
         created_at: at(0),
@@ -181,8 +185,10 @@ pub(crate) fn grant(number: u128) -> Grant {
         shop: shop("9001", Some("demo")),
         origin: "https://demo.example".to_owned(),
         scopes: scopes(),
+        scopes_told: None,
         expires_at: Some(at(1000)),
         upkeep: Upkeep::default(),
+        scopes_due_at: at(500),
         created_at: at(10),
     }
 }
@@ -194,8 +200,10 @@ pub(crate) fn authorized(number: u128) -> Authorized {
         scopes: scopes(),
         authorized_at: at(10),
         expires_at: Some(at(1000)),
-        health: Health::Healthy,
+        coverage: ScopeCoverage::Complete,
+        renewal: Renewal::Good,
         reauthorize_by: None,
+        reauthorization: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::adapter::{App, PlatformAdapter};
-use crate::events::{EventNotVerified, EventRequest, PlatformEvent};
+use crate::events::{EventNotVerified, EventRequest, PlatformEvent, PushedCode};
 use crate::genstore::GENSTORE;
 use crate::launch::{LaunchError, LaunchedShop};
 use crate::loopback::{Peer, client};
@@ -25,6 +25,7 @@ fn app() -> App {
         secrets: vec!["gs_newer_secret".into(), SECRET.into()],
         scopes: Vec::new(),
         host: None,
+        event_key: None,
     }
 }
 
@@ -49,6 +50,7 @@ fn event(topic: &str, body: &[u8], signature: &str) -> Result<PlatformEvent, Eve
     let request = EventRequest {
         headers: &headers,
         body,
+        shop_header: None,
     };
     GENSTORE.events().unwrap().read_event(&request, &app())
 }
@@ -72,6 +74,7 @@ fn the_known_launch_is_read_and_altered_ones_are_not() {
             identity: Some(identity("988716383")),
             signed_at: DateTime::from_timestamp_millis(1_732_864_257_361).unwrap(),
             language: None,
+            operator: None,
             signature: hex::decode(signature).unwrap(),
         }
     );
@@ -120,6 +123,33 @@ fn what_is_signed_and_is_no_launch_is_refused() {
     }
 }
 
+/// Made with Python's `hmac` from the secret and the body.
+const KNOWN_BODY: &str = r#"{"uninstalled":{"clientId":"cid_1","shopId":"988716383"}}"#;
+const KNOWN_SIGNATURE: &str = "U0FjHJvt6egzvBuo7fKqYeO/tHmVqq6Rq70+XU9G3g8=";
+
+#[test]
+fn the_known_webhook_is_verified_and_altered_ones_are_not() {
+    let topic = "app/uninstalled";
+    let read = event(topic, KNOWN_BODY.as_bytes(), KNOWN_SIGNATURE).unwrap();
+    assert_eq!(read.kind, PlatformEventKind::Uninstalled);
+    let in_hex = "5341631c9bede9e833bc1ba8edf2aa61e3bfb47995aaae91abbd3e5d4f46de0f";
+    assert_eq!(event(topic, KNOWN_BODY.as_bytes(), in_hex), Ok(read));
+    for (body, signature) in [
+        (
+            KNOWN_BODY.replace("988716383", "988716384"),
+            KNOWN_SIGNATURE.to_owned(),
+        ),
+        (format!("{KNOWN_BODY}\n"), KNOWN_SIGNATURE.to_owned()),
+        (String::new(), KNOWN_SIGNATURE.to_owned()),
+        (KNOWN_BODY.to_owned(), KNOWN_SIGNATURE.replace("U0F", "V0F")),
+        (KNOWN_BODY.to_owned(), KNOWN_SIGNATURE.to_lowercase()),
+        (KNOWN_BODY.to_owned(), in_hex.replace("5341", "5342")),
+    ] {
+        let refused = event(topic, body.as_bytes(), &signature);
+        assert_eq!(refused, Err(EventNotVerified), "{body} {signature}");
+    }
+}
+
 #[test]
 fn an_event_is_verified_on_its_bytes_and_read() {
     let uninstalled = br#"{"uninstalled":{"clientId":"cid_1","shopId":"988716383"}}"#;
@@ -132,6 +162,7 @@ fn an_event_is_verified_on_its_bytes_and_read() {
             id: None,
             shop: by_id.clone(),
             kind: PlatformEventKind::Uninstalled,
+            code: None,
         }
     );
     let spaced = br#"{ "uninstalled":{"clientId":"cid_1","shopId":"988716383"}}"#;
@@ -152,6 +183,12 @@ fn an_event_is_verified_on_its_bytes_and_read() {
             json!({"uninstalled": {"shopId": 988_716_383}}),
             &by_id,
             PlatformEventKind::Uninstalled,
+        ),
+        (
+            "app/scopesUpdate",
+            json!({"authScope": {"current": "[read_order]", "shopId": "988716383"}}),
+            &by_id,
+            PlatformEventKind::ScopesUpdated,
         ),
         (
             "shop/redact",
@@ -186,6 +223,46 @@ fn an_event_is_verified_on_its_bytes_and_read() {
     let read = event("app/uninstalled", no_json, &in_base64(no_json)).unwrap();
     assert_eq!(read.kind, PlatformEventKind::Uninstalled);
     assert_eq!(read.shop, by_label);
+}
+
+#[test]
+fn a_pushed_code_is_for_our_app_and_a_shop_that_both_names_tell() {
+    let topic = "app/authorizationCodeGranted";
+    let good =
+        json!({"authCode": {"clientId": "cid_1", "code": "e4141d", "shopId": "4022054969604"}});
+    let with = |name: &str, value: Value| {
+        let mut body = good.clone();
+        body["authCode"][name] = value;
+        body
+    };
+    let code = PushedCode {
+        code: "e4141d".into(),
+        label: ShopLabel::from_checked("demo-shop"),
+        identity: identity("4022054969604"),
+    };
+    let no_code = PlatformEventKind::Other;
+    for (topic, body, expected) in [
+        (topic, good.clone(), Ok(&code)),
+        (
+            topic,
+            with("shopId", json!(4_022_054_969_604_u64)),
+            Ok(&code),
+        ),
+        (topic, with("clientId", json!("cid_2")), Err(no_code)),
+        (topic, with("code", json!("")), Err(no_code)),
+        (topic, with("code", json!(1)), Err(no_code)),
+        (topic, with("shopId", json!("../etc")), Err(no_code)),
+        ("orders/create", good.clone(), Err(no_code)),
+    ] {
+        let body = body.to_string().into_bytes();
+        let read = event(topic, &body, &in_base64(&body)).unwrap();
+        let found = read.code.as_ref().ok_or(read.kind);
+        assert_eq!(found, expected);
+        if found.is_ok() {
+            assert_eq!(read.kind, PlatformEventKind::CodeGranted);
+        }
+        assert!(!format!("{read:?}").contains("e4141d"));
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ fn app() -> App {
         secrets: vec!["sl_newer_secret".into(), SECRET.into()],
         scopes: Vec::new(),
         host: None,
+        event_key: None,
     }
 }
 
@@ -44,6 +45,7 @@ fn event(headers: &[(&str, &str)], body: &[u8]) -> Result<PlatformEvent, EventNo
     let request = EventRequest {
         headers: &headers,
         body,
+        shop_header: None,
     };
     SHOPLINE.events().unwrap().read_event(&request, &app())
 }
@@ -59,6 +61,7 @@ fn the_known_launches_are_verified_and_altered_ones_are_not() {
             identity: None,
             signed_at: DateTime::from_timestamp_millis(1_700_000_000_000).unwrap(),
             language: None,
+            operator: None,
             signature: hex::decode(signature).unwrap(),
         }
     );
@@ -206,6 +209,7 @@ fn an_event_names_its_shop_and_what_it_asks_for() {
             id: Some("b54557e4".to_owned()),
             shop,
             kind,
+            code: None,
         };
         assert_eq!(read, expected);
         let doubled = [&headers[..], &headers[1..2]].concat();

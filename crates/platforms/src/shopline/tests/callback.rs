@@ -78,7 +78,10 @@ fn a_genuine_signature_cannot_be_moved_to_another_shop() {
 #[test]
 fn a_callback_tells_its_state_shop_time_and_code() {
     let callback = callback();
-    assert_eq!(callback.state.expose_secret(), "n0nce-7f3a");
+    assert_eq!(
+        callback.state.as_ref().unwrap().expose_secret(),
+        "n0nce-7f3a"
+    );
     assert_eq!(callback.shop, Some(ShopLabel::from_checked("demo-shop")));
     assert_eq!(callback.identity, None);
     let signed = Signed { at: now(), with: 1 };
@@ -167,10 +170,11 @@ fn the_link_is_the_one_of_pingpongs_example() {
         secrets: Vec::new(),
         scopes: vec!["read_orders".to_owned()],
         host: None,
+        event_key: None,
     };
     let url = SHOPLINE.authorize_url(&AuthorizeRequest {
         app: &app,
-        shop: &ShopLabel::from_checked("8288sellerId"),
+        shop: Some(&ShopLabel::from_checked("8288sellerId")),
         redirect_uri: "https://dev-store-center-auth.pingpongx.com/api/v1/auth/shopline/cb",
         state: &"SD2310250004697640".into(),
     });
@@ -192,7 +196,7 @@ fn a_configured_host_takes_the_place_of_the_platforms() {
     };
     let url = SHOPLINE_EU.authorize_url(&AuthorizeRequest {
         app: &app,
-        shop: &ShopLabel::from_checked("demo-shop"),
+        shop: Some(&ShopLabel::from_checked("demo-shop")),
         redirect_uri: "https://a.example/cb?x=1&y=ü~",
         state: &"s-_1".into(),
     });

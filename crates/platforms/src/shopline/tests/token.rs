@@ -27,9 +27,30 @@ fn known_signatures_of_calls_come_out() {
             "21c335b3a",
             "cf5edab6b92d740fe54b3ce9e2723788128384a1eb5c2a5d64c9210a31185b86",
         ),
+        // SL-4 and SL-5 of the computed vectors: an exchange and a renewal.
+        (
+            SECRET,
+            r#"{"code":"c0de123"}"#,
+            "1700000000000",
+            "02a7b708250ded1f3cd0d7385c2cbc5a921f52c23d5dc46fe23100921cb820fc",
+        ),
+        (
+            SECRET,
+            "",
+            "1700000000000",
+            "d67ecf5bff32578f171fd6a5b500beba496413ca8a448d001db7adacf814e59d",
+        ),
     ] {
         let parts = [body.as_bytes(), timestamp.as_bytes()];
         assert_eq!(sign(&key.into(), parts), signature);
+        for altered in [
+            sign(&"another key".into(), parts),
+            sign(&key.into(), [body.as_bytes(), b"21c335b3b"]),
+            sign(&key.into(), [b"{}", timestamp.as_bytes()]),
+            sign(&key.into(), [timestamp.as_bytes(), body.as_bytes(), b"\n"]),
+        ] {
+            assert_ne!(altered, signature);
+        }
     }
 }
 
@@ -64,7 +85,7 @@ fn exchange<'a>(
 ) -> ExchangeRequest<'a> {
     ExchangeRequest {
         app,
-        shop: callback.shop.as_ref().unwrap(),
+        shop: callback.shop.as_ref(),
         redirect_uri: "https://broker.example/v1/auth/shopline/callback",
         callback,
         code,

@@ -1,6 +1,6 @@
 //! The flows that the platform begins: the seller opens the app there, and removes it.
 
-use sandbox::Topic;
+use sandbox::{SignedEvent, Topic};
 
 use super::{UrlScenario, read_shop};
 use crate::demo::channels::Verdict;
@@ -50,6 +50,13 @@ impl UrlScenario<'_> {
             .sandbox
             .event(dialect, &shop, Some(&self.client_id()), Topic::Uninstalled)
             .map_err(|error| StepError::Unexpected(error.to_string()))?;
+        self.tell(event).await?;
+        let ours = &mut self.stage.ours;
+        ours.confirm(&launched.store, None, 2, UNINSTALLED).await
+    }
+
+    /// Sends what the platform tells.
+    pub(super) async fn tell(&self, event: SignedEvent) -> Result<(), StepError> {
         let mut request = self.stage.http.post(self.address("events")?);
         for (name, value) in event.headers {
             request = request.header(name, value);
@@ -61,11 +68,10 @@ impl UrlScenario<'_> {
         if status != 200 {
             return Err(format!("the event was answered {status}").into());
         }
-        let ours = &mut self.stage.ours;
-        ours.confirm(&launched.store, None, 2, UNINSTALLED).await
+        Ok(())
     }
 
-    fn address(&self, purpose: &str) -> Result<String, StepError> {
+    pub(super) fn address(&self, purpose: &str) -> Result<String, StepError> {
         let path = format!("/v1/auth/{}/{purpose}", self.platform.code.to_lowercase());
         let address = self.stage.broker_url.join(&path);
         Ok(address
@@ -74,7 +80,7 @@ impl UrlScenario<'_> {
     }
 
     /// As the stage registers it.
-    fn client_id(&self) -> String {
+    pub(super) fn client_id(&self) -> String {
         format!("demo-{}", self.platform.code.to_lowercase())
     }
 }

@@ -1,0 +1,241 @@
+//! Grants whose scopes are read again: when, by whom, and what was read.
+//!
+//! What is due is the one thing that is written of it. Who leases a grant puts it off to the end of the
+//! lease, so that it is due again if that process dies; and who has a hint puts it to now, also while it is
+//! being read, since that reading may be of before. A reading that was overtaken by the next one is told by
+//! its fencing number, and counts no more.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    AuthorizationId, GrantId, InstitutionId, NamedShop, Platform, PlatformAppId, Scopes,
+    ShopIdentity, StoreId,
+};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+};
+use uuid::Uuid;
+
+use crate::error::StorageError;
+use crate::executor::{Executor, Tx, Write};
+use crate::grants::LIVE;
+use crate::instant::{from_millis, to_millis};
+use crate::literal::is_word;
+use crate::row::grant::{ActiveModel, Column, Entity, Model};
+use crate::sealing::Sealed;
+use crate::shape::filled;
+use crate::shop_grants::{AuthorizedShop, of_shop};
+
+/// A grant whose scopes are to be read now, by whoever leased it.
+#[derive(Debug)]
+pub struct ScopeReading {
+    pub grant: GrantId,
+    pub store: StoreId,
+    pub institution: InstitutionId,
+    /// The attempt that it comes from, which knows the app.
+    pub authorization: AuthorizationId,
+    pub platform: Platform,
+    pub origin: String,
+    pub credential: Sealed,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub turn: Turn,
+}
+
+/// The right to say what a grant's scopes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    grant: GrantId,
+    fence: i64,
+    put_off_to: i64,
+}
+
+/// Whether the scopes of any of the platform's grants are due; asked before a transaction is opened for it.
+pub async fn has_due_for_worker(
+    db: &impl Executor,
+    platform: Platform,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(due(platform, now))
+        .order_by_asc(Column::ScopesDueAt)
+        .limit(1)
+        .into_tuple()
+        .one(db.connection())
+        .await?;
+    Ok(found.is_some())
+}
+
+fn due(platform: Platform, now: DateTime<Utc>) -> Condition {
+    Condition::all()
+        .add(is_word(Column::Status, LIVE))
+        .add(Column::Platform.eq(platform.code()))
+        .add(Column::ScopesDueAt.lte(to_millis(now)))
+}
+
+/// Leases grants whose scopes are due, the longest overdue first; nobody else gets them before `lease_until`.
+pub async fn lease_due_for_worker(
+    tx: &Tx,
+    platform: Platform,
+    now: DateTime<Utc>,
+    lease_until: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<ScopeReading>, StorageError> {
+    let rows = Entity::find()
+        .filter(due(platform, now))
+        .order_by_asc(Column::ScopesDueAt)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx.connection())
+        .await?;
+    let change = ActiveModel {
+        scopes_due_at: Set(to_millis(lease_until)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .col_expr(Column::ScopesFence, Expr::col(Column::ScopesFence).add(1))
+        .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
+        .exec(tx.connection())
+        .await?;
+    Ok(readable(rows, to_millis(lease_until)))
+}
+
+/// One grant that cannot be read must not hold up the others; it comes again when its lease is over.
+fn readable(rows: Vec<Model>, put_off_to: i64) -> Vec<ScopeReading> {
+    let mut readings = Vec::with_capacity(rows.len());
+    for row in rows {
+        match reading(row, put_off_to) {
+            Ok(reading) => readings.push(reading),
+            Err(error) => tracing::error!(%error, "a grant's scopes cannot be read"),
+        }
+    }
+    readings
+}
+
+/// Whether the turn still counts: the grant lives, and nobody reads its scopes since. The row stays locked
+/// until the transaction ends.
+pub async fn is_held(tx: &Tx, turn: Turn) -> Result<bool, StorageError> {
+    let row = Entity::find()
+        .filter(held(turn))
+        .lock_exclusive()
+        .one(tx.connection())
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Gives the turn back, to be due again at `next`, or at once where a hint came meanwhile. Does nothing if
+/// the turn was lost.
+pub async fn finish_for_worker(
+    tx: &Tx,
+    turn: Turn,
+    scopes: Option<&Scopes>,
+    next: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let due = CaseStatement::new()
+        .case(Column::ScopesDueAt.eq(turn.put_off_to), to_millis(next))
+        .finally(Expr::col(Column::ScopesDueAt));
+    let mut update = Entity::update_many()
+        .col_expr(Column::ScopesDueAt, Expr::Case(Box::new(due)))
+        .filter(held(turn));
+    if let Some(scopes) = scopes {
+        let text = serde_json::json!(scopes).to_string();
+        update = update.col_expr(Column::Scopes, Expr::val(text));
+    }
+    tx.write_later(Write::any("grants", update.into_query()))
+        .await
+}
+
+/// Has the scopes of the shop's live grants read at once; returns how many there are.
+pub async fn hasten_for_worker(
+    tx: &Tx,
+    platform: Platform,
+    app: PlatformAppId,
+    shop: &NamedShop,
+    now: DateTime<Utc>,
+) -> Result<u64, StorageError> {
+    let wanted = AuthorizedShop {
+        platform,
+        app,
+        shop,
+    };
+    let hastened = Entity::update_many()
+        .set(due_at(now))
+        .filter(is_word(Column::Status, LIVE))
+        .filter(of_shop(wanted))
+        .exec(tx.connection())
+        .await?;
+    Ok(hastened.rows_affected)
+}
+
+/// Has the scopes of the shop's live grants read at once, through whichever app they came.
+pub async fn hasten_shop_for_worker(
+    tx: &Tx,
+    platform: Platform,
+    shop: &ShopIdentity,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let update = Entity::update_many()
+        .set(due_at(now))
+        .filter(is_word(Column::Status, LIVE))
+        .filter(Column::Platform.eq(platform.code()))
+        .filter(Column::ShopIdentity.eq(shop.value()))
+        .into_query();
+    tx.write_later(Write::any("grants", update)).await
+}
+
+/// Has the scopes of a grant read at once.
+pub async fn hasten(
+    tx: &Tx,
+    institution: InstitutionId,
+    grant: GrantId,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let update = Entity::update_many()
+        .set(due_at(now))
+        .filter(Column::Id.eq(grant.uuid()))
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .into_query();
+    tx.write_later(Write::any("grants", update)).await
+}
+
+fn due_at(now: DateTime<Utc>) -> ActiveModel {
+    ActiveModel {
+        scopes_due_at: Set(to_millis(now)),
+        ..Default::default()
+    }
+}
+
+fn held(turn: Turn) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(turn.grant.uuid()))
+        .add(Column::Status.eq(LIVE))
+        .add(Column::ScopesFence.eq(turn.fence))
+}
+
+fn reading(row: Model, put_off_to: i64) -> Result<ScopeReading, StorageError> {
+    let id = GrantId::new(row.id);
+    let corrupt = |what| StorageError::corrupt("grants", id, what);
+    let credential = row
+        .credential
+        .ok_or_else(|| corrupt("LIVE without a credential"))?;
+    Ok(ScopeReading {
+        grant: id,
+        store: StoreId::new(row.store_id),
+        institution: InstitutionId::new(row.institution_id),
+        authorization: AuthorizationId::new(row.authorization_id),
+        platform: row.platform.parse().map_err(|_| corrupt("platform"))?,
+        origin: row.origin,
+        credential: Sealed(credential),
+        expires_at: row
+            .expires_at
+            .map(|millis| from_millis(millis, "grants", id))
+            .transpose()?,
+        turn: Turn {
+            grant: id,
+            fence: row.scopes_fence + 1,
+            put_off_to,
+        },
+    })
+}

@@ -1,0 +1,215 @@
+//! Links to a page of ours, and the clicks on them.
+
+use domain::{AuthType, Authorization, AuthorizationState, LinkClickId, Links};
+use storage::authorizations::Carried;
+use storage::hosted_links::{self, Click};
+use storage::institutions::{self, InstitutionChange};
+use storage::{Storage, StorageError, authorizations, retention};
+use uuid::Uuid;
+
+use crate::database::{TestDatabase, at_once, execute, number};
+use crate::world::{ALPHA, BETA, at, attempt, attempt_id, hash, settle, settle_stores};
+
+on_both! {
+    a_link_is_known_by_its_token,
+    an_attempt_has_one_link,
+    a_closed_link_takes_its_clicks_along,
+    a_click_is_known_by_its_state_and_by_its_cookie,
+    the_latest_clicks_are_kept,
+    clicks_at_once_are_all_kept,
+    what_has_ended_takes_its_link_along,
+    where_links_lead_is_one_of_two,
+}
+
+/// Stores 1 and 2 of Alpha, each with an attempt and its link.
+async fn settle_links(storage: &Storage) {
+    settle_stores(storage).await;
+    for number in [1, 2] {
+        open(storage, &attempt(number.into(), AuthType::Url), number).await;
+    }
+}
+
+async fn open(storage: &Storage, attempt: &Authorization, token: u8) {
+    storage
+        .write(async |tx| {
+            authorizations::insert(tx, attempt, Carried::HostedLink).await?;
+            hosted_links::insert(tx, attempt, hash(token)).await
+        })
+        .await
+        .unwrap();
+}
+
+fn click(id: u8, link: u128) -> Click {
+    Click {
+        id: LinkClickId::new(Uuid::from_u128(id.into())),
+        authorization: attempt_id(link),
+        institution: ALPHA,
+        state_hash: hash(id),
+        cookie_hash: hash(id + 100),
+        deadline_at: at(60),
+        created_at: at(1),
+    }
+}
+
+async fn insert(storage: &Storage, click: &Click, keep: u64) -> Result<(), StorageError> {
+    storage
+        .write(async |tx| hosted_links::insert_click(tx, click, keep).await)
+        .await
+}
+
+async fn clicks(storage: &Storage) -> i64 {
+    number(storage, "SELECT COUNT(*) FROM link_clicks").await
+}
+
+async fn a_link_is_known_by_its_token(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    for (token, expected) in [(1, Some(1)), (2, Some(2)), (3, None)] {
+        let found = hosted_links::find_by_token(&storage, hash(token)).await;
+        let found = found.unwrap().map(|found| found.id);
+        assert_eq!(found, expected.map(attempt_id), "{token}");
+    }
+    // What carries a hosted link has no state of its own.
+    let stateless = "SELECT COUNT(*) FROM authorizations WHERE state_hash IS NULL";
+    assert_eq!(number(&storage, stateless).await, 2);
+}
+
+async fn an_attempt_has_one_link(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    for (attempt_number, token) in [(1, 3), (3, 1)] {
+        let again = attempt(attempt_number, AuthType::Url);
+        let opened = storage
+            .write(async |tx| hosted_links::insert(tx, &again, hash(token)).await)
+            .await;
+        assert!(opened.is_err(), "{attempt_number} {token}");
+    }
+}
+
+async fn a_closed_link_takes_its_clicks_along(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    for (id, link) in [(1, 1), (2, 1), (3, 2)] {
+        insert(&storage, &click(id, link), 10).await.unwrap();
+    }
+    let close = async |institution| {
+        storage
+            .write(async |tx| hosted_links::close(tx, institution, attempt_id(1)).await)
+            .await
+            .unwrap();
+    };
+    close(BETA).await;
+    assert_eq!(clicks(&storage).await, 3);
+    close(ALPHA).await;
+    assert_eq!(clicks(&storage).await, 1);
+    let closed = hosted_links::find_by_token(&storage, hash(1)).await;
+    assert_eq!(closed.unwrap(), None);
+    // The attempt itself goes on, and nobody clicks on what is closed.
+    let attempt = authorizations::find(&storage, ALPHA, attempt_id(1)).await;
+    assert_eq!(attempt.unwrap().unwrap().state, AuthorizationState::Pending);
+    assert!(insert(&storage, &click(4, 1), 10).await.is_err());
+}
+
+async fn a_click_is_known_by_its_state_and_by_its_cookie(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    for (id, link) in [(1, 1), (2, 1), (3, 2)] {
+        insert(&storage, &click(id, link), 10).await.unwrap();
+    }
+    let by_state = hosted_links::find_click_by_state(&storage, hash(2)).await;
+    assert_eq!(by_state.unwrap(), Some(click(2, 1)));
+    let none = hosted_links::find_click_by_state(&storage, hash(102)).await;
+    assert_eq!(none.unwrap(), None);
+    let cookies = [hash(101), hash(103), hash(2), hash(9)];
+    let found = hosted_links::list_clicks_by_cookies(&storage, &cookies).await;
+    assert_eq!(found.unwrap(), [click(3, 2), click(1, 1)]);
+    let found = hosted_links::list_clicks_by_cookies(&storage, &[]).await;
+    assert_eq!(found.unwrap(), []);
+    for taken in [
+        Click {
+            state_hash: hash(1),
+            ..click(4, 1)
+        },
+        Click {
+            cookie_hash: hash(101),
+            ..click(4, 1)
+        },
+    ] {
+        assert!(insert(&storage, &taken, 10).await.is_err());
+    }
+}
+
+async fn the_latest_clicks_are_kept(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    insert(&storage, &click(50, 2), 3).await.unwrap();
+    for id in 1..=5 {
+        insert(&storage, &click(id, 1), 3).await.unwrap();
+        assert_eq!(clicks(&storage).await, 1 + i64::from(id.min(3)));
+    }
+    for (id, is_kept) in [(1, false), (2, false), (3, true), (4, true), (5, true)] {
+        let found = hosted_links::find_click_by_state(&storage, hash(id)).await;
+        assert_eq!(found.unwrap().is_some(), is_kept, "{id}");
+    }
+}
+
+async fn clicks_at_once_are_all_kept(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    let inserted = at_once(16, |index| {
+        let storage = storage.clone();
+        async move {
+            let id = u8::try_from(index).unwrap() + 1;
+            insert(&storage, &click(id, 1), 100).await.is_ok()
+        }
+    })
+    .await;
+    assert_eq!(inserted, [true; 16]);
+    assert_eq!(clicks(&storage).await, 16);
+}
+
+async fn what_has_ended_takes_its_link_along(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_links(&storage).await;
+    for (id, link) in [(1, 1), (2, 2)] {
+        insert(&storage, &click(id, link), 10).await.unwrap();
+    }
+    let before = attempt(1, AuthType::Url);
+    let ended = before.clone().supersede().unwrap();
+    storage
+        .write(async |tx| {
+            authorizations::finish(tx, &before.state, &ended, at(10)).await?;
+            retention::delete_ended_for_worker(tx, at(20), 10).await
+        })
+        .await
+        .unwrap();
+    for table in ["authorizations", "hosted_links", "link_clicks"] {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(number(&storage, &sql).await, 1, "{table}");
+    }
+    let left = hosted_links::find_by_token(&storage, hash(2)).await;
+    assert_eq!(left.unwrap().map(|left| left.id), Some(attempt_id(2)));
+}
+
+async fn where_links_lead_is_one_of_two(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle(&storage).await;
+    let links = async || {
+        let found = institutions::find(&storage, ALPHA).await;
+        found.unwrap().unwrap().links
+    };
+    assert_eq!(links().await, Links::Direct);
+    let change = InstitutionChange {
+        links: Some(Links::Hosted),
+        ..InstitutionChange::default()
+    };
+    storage
+        .write(async |tx| institutions::update(tx, ALPHA, &change).await)
+        .await
+        .unwrap();
+    assert_eq!(links().await, Links::Hosted);
+    let other = execute(&storage, "UPDATE institutions SET links = 'MAGIC'").await;
+    assert!(other.is_err());
+    let hosted = "SELECT COUNT(*) FROM institutions WHERE links = 'HOSTED'";
+    assert_eq!(number(&storage, hosted).await, 1);
+}
