@@ -62,11 +62,14 @@ const GENSTORE_STEPS: [&str; 10] = [
     "the store is unbound",
 ];
 
-const CAFE24_STEPS: [&str; 9] = [
+const CAFE24_STEPS: [&str; 12] = [
     "the app is opened on the platform",
     "the app is removed there",
     "its access token is fetched",
     "a sub-operator opens the app",
+    "a supplier opens the app",
+    "a grant for a time is made",
+    "the mall's time is over",
     "a grant to be given up is made",
     "the store is unbound",
     "a grant that lives on is made",

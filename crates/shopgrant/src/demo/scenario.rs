@@ -11,6 +11,7 @@ use crate::demo::url_scenario::{UrlPlatform, UrlScenario};
 use crate::output::OutputError;
 
 pub(super) const UNINSTALLED: Verdict = Verdict::Failed(FailReason::AppUninstalled);
+pub(super) const EXPIRED: Verdict = Verdict::Failed(FailReason::AuthExpired);
 pub(super) const REVOKED: Verdict = Verdict::Failed(FailReason::AuthRevoked);
 pub(super) const DENIED: Verdict = Verdict::Failed(FailReason::UserDenied);
 pub(super) const MISMATCH: Verdict = Verdict::Failed(FailReason::SellerMismatch);
@@ -201,18 +202,23 @@ async fn play_upkeep(stage: &mut Stage, report: &mut Report) -> Result<(), Outpu
     report.step(cafe24, "the store is unbound", revoked)
 }
 
-/// Of the people of a mall only the chief may connect it; that is who opened the app before.
+/// Of the people of a mall only the chief may connect it; that is who opened the app before. A mall has the app
+/// for a time.
 async fn play_mall(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
     let heading = Heading {
         platform: UrlPlatform::CAFE24.code,
         auth_type: "URL",
     };
     let mut scenario = UrlScenario::new(stage, UrlPlatform::CAFE24);
-    report.step(
-        heading,
-        "a sub-operator opens the app",
-        scenario.sub_operator().await,
-    )
+    for (title, user_type) in [
+        ("a sub-operator opens the app", "A"),
+        ("a supplier opens the app", "S"),
+    ] {
+        report.step(heading, title, scenario.not_the_chief(user_type).await)?;
+    }
+    let approved = scenario.approve().await;
+    report.step(heading, "a grant for a time is made", approved)?;
+    report.step(heading, "the mall's time is over", scenario.expired().await)
 }
 
 /// By a link to a page of ours, which says who asks for what before the platform does.

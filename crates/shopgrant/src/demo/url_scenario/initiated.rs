@@ -42,17 +42,29 @@ impl UrlScenario<'_> {
         &mut self,
         launched: Launched,
     ) -> Result<Seen, StepError> {
-        let shop = read_shop(&launched.label)?;
+        let Launched { store, label } = launched;
+        self.removed(&store, &label, Topic::Uninstalled, UNINSTALLED)
+            .await
+    }
+
+    /// The app is gone from a shop that was authorized, and the platform tells why.
+    pub(super) async fn removed(
+        &mut self,
+        store: &Store,
+        label: &str,
+        why: Topic,
+        expected: Verdict,
+    ) -> Result<Seen, StepError> {
+        let shop = read_shop(label)?;
         let dialect = self.platform.dialect;
         self.stage.sandbox.uninstall(dialect, &shop);
         let event = self
             .stage
             .sandbox
-            .event(dialect, &shop, Some(&self.client_id()), Topic::Uninstalled)
+            .event(dialect, &shop, Some(&self.client_id()), why)
             .map_err(|error| StepError::Unexpected(error.to_string()))?;
         self.tell(event).await?;
-        let ours = &mut self.stage.ours;
-        ours.confirm(&launched.store, None, 2, UNINSTALLED).await
+        self.stage.ours.confirm(store, None, 2, expected).await
     }
 
     /// Sends what the platform tells.
