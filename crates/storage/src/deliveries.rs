@@ -18,6 +18,7 @@ use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
 use crate::literal::is_word;
+use crate::lock_order::locked_in_order;
 use crate::news::News;
 use crate::row::delivery::{ActiveModel, Column, Entity, Model};
 use crate::row::{endpoint, outbox};
@@ -236,10 +237,11 @@ pub async fn end_as_delivered_for_worker(
         lease_until: Set(0),
         ..Default::default()
     };
+    let those = Column::Id.is_in(filled(ids.iter().map(|id| id.uuid())));
     let end = Entity::update_many()
         .set(change)
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .filter(Column::Id.is_in(filled(ids.iter().map(|id| id.uuid()))))
+        .filter(locked_in_order(Entity, Column::Id, those))
         .filter(Column::LeaseId.eq(lease.uuid()))
         .filter(Column::Status.eq(DeliveryStatus::Pending.code()));
     tx.write_later(Write::any("deliveries", end.into_query()))
@@ -258,10 +260,13 @@ pub async fn abandon(
         finished_at: Set(Some(to_millis(now))),
         ..Default::default()
     };
+    let those = Column::EndpointId
+        .eq(endpoint.uuid())
+        .and(Column::InstitutionId.eq(institution.uuid()))
+        .and(Column::Status.eq(DeliveryStatus::Pending.code()));
     Entity::update_many()
         .set(change)
-        .filter(Column::EndpointId.eq(endpoint.uuid()))
-        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(locked_in_order(Entity, Column::Id, those))
         .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
         .exec(tx.connection())
         .await?;

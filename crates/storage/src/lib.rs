@@ -27,6 +27,7 @@ pub mod institutions;
 pub mod launches;
 pub mod limits;
 mod literal;
+mod lock_order;
 mod measure;
 mod news;
 pub mod nonces;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
+use crate::lock_order::locked_in_order;
 use crate::news::News;
 use crate::row::counter;
 use crate::row::outbox::{ActiveModel, Column, Entity, Model};
@@ -108,6 +109,17 @@ pub async fn place_for_worker(
     let missing = || StorageError::corrupt("counters", EVENT_POSITION, "it is missing");
     let last_place = last_place.ok_or_else(missing)?;
     let events = in_order_of_stores(waiting.into_iter().map(|waiting| waiting.row).collect());
+    let newest = last_place + i64::try_from(events.len()).unwrap_or(i64::MAX);
+    // Without the lock somebody may have given these places in between: then nothing of it is written. First,
+    // so that of two who try it without the lock one waits here, and neither for a row that the other has.
+    let count = Query::update()
+        .table(counter::Entity)
+        .value(counter::Column::Value, newest)
+        .and_where(counter::Column::Name.eq(EVENT_POSITION))
+        .and_where(counter::Column::Value.eq(last_place))
+        .to_owned();
+    let stale = StorageError::stale("counters", EVENT_POSITION);
+    tx.write_later(Write::one("counters", count, stale)).await?;
     let places = events
         .iter()
         .zip(last_place + 1..)
@@ -122,16 +134,6 @@ pub async fn place_for_worker(
         .and_where(Expr::col((Entity, Column::Id)).equals(("places", "column1")))
         .to_owned();
     tx.write_later(Write::any("outbox", update)).await?;
-    let newest = last_place + i64::try_from(events.len()).unwrap_or(i64::MAX);
-    // Without the lock somebody may have given these places in between: then nothing of it is written.
-    let count = Query::update()
-        .table(counter::Entity)
-        .value(counter::Column::Value, newest)
-        .and_where(counter::Column::Name.eq(EVENT_POSITION))
-        .and_where(counter::Column::Value.eq(last_place))
-        .to_owned();
-    let stale = StorageError::stale("counters", EVENT_POSITION);
-    tx.write_later(Write::one("counters", count, stale)).await?;
     // A reader that waits for the feed sees the events only now.
     tx.announce(News::Feed);
     Ok(readable(events))
@@ -252,7 +254,7 @@ pub async fn mark_published_for_worker(
     let mark = Entity::update_many()
         .col_expr(Column::PublishedAt, Expr::value(to_millis(now)))
         .col_expr(Column::LeaseUntil, Expr::value(to_millis(publish_again_at)))
-        .filter(is_one_of(events))
+        .filter(is_one_of_locked(events))
         .filter(Column::LeaseId.eq(lease.uuid()));
     tx.write_later(Write::any("outbox", mark.into_query()))
         .await
@@ -267,7 +269,7 @@ pub async fn release_for_worker(
 ) -> Result<(), StorageError> {
     let release = Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value(to_millis(again_at)))
-        .filter(is_one_of(events))
+        .filter(is_one_of_locked(events))
         .filter(Column::LeaseId.eq(lease.uuid()))
         .filter(Column::EffectAt.is_null());
     tx.write_later(Write::any("outbox", release.into_query()))
@@ -285,7 +287,9 @@ pub async fn record_effects_for_worker(
         .filter(is_one_of(ids))
         .filter(Column::EffectAt.is_null());
     if tx.locks() {
-        question = question.lock_exclusive();
+        question = question
+            .order_by_asc(Column::Id)
+            .lock(LockType::NoKeyUpdate);
     }
     let mut rows = question.all(tx.connection()).await?;
     let (Some(first), Ok(count)) = (rows.first(), u64::try_from(rows.len())) else {
@@ -300,7 +304,7 @@ pub async fn record_effects_for_worker(
     let found: Vec<EventId> = events.iter().map(|event| event.id).collect();
     let record = Entity::update_many()
         .col_expr(Column::EffectAt, Expr::value(to_millis(now)))
-        .filter(is_one_of(&found))
+        .filter(is_one_of_locked(&found))
         .filter(Column::EffectAt.is_null());
     tx.write_later(Write::rows(count, "outbox", record.into_query(), stale))
         .await?;
@@ -309,6 +313,11 @@ pub async fn record_effects_for_worker(
 
 fn is_one_of(ids: &[EventId]) -> Expr {
     Column::Id.is_in(filled(ids.iter().map(|id| id.uuid())))
+}
+
+/// The same, for updates: a relay and a fan-out change the events of one batch at the same time.
+fn is_one_of_locked(ids: &[EventId]) -> Expr {
+    locked_in_order(Entity, Column::Id, is_one_of(ids))
 }
 
 /// An event in the feed, with its place.

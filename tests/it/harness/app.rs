@@ -10,6 +10,7 @@ use broker::{
     Clock, CreateInstitution, Entropy, ManualClock, Operator, Options, PlainHttp, SeededEntropy,
 };
 use chrono::{DateTime, Utc};
+use domain::Brand;
 use domain::institution::{BusAccess, CredentialAccess, Links};
 use sandbox::{Sandbox, SandboxOptions};
 use secrecy::ExposeSecret;
@@ -161,6 +162,7 @@ impl TestApp {
             bus_access: BusAccess::None,
             credential_access: CredentialAccess::Denied,
             links,
+            brand: Brand::default(),
         };
         let new = self
             .process
@@ -213,6 +215,8 @@ fn http_client() -> reqwest::Client {
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        // A server may close a connection that lies idle just as it is used once more.
+        .pool_idle_timeout(Duration::from_secs(1))
         // Longer than any answer that a test waits for on purpose.
         .timeout(2 * PATIENCE);
     builder.build().unwrap()

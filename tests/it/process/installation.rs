@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use broker::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -156,6 +157,8 @@ pub(crate) fn http_client() -> reqwest::Client {
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        // A server may close a connection that lies idle just as it is used once more.
+        .pool_idle_timeout(Duration::from_secs(1))
         .timeout(3 * PATIENCE);
     builder.build().unwrap()
 }

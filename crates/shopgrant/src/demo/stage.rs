@@ -179,10 +179,11 @@ impl Stage {
         format!("http://{}/{dialect}/{shop}", self.platforms_at)
     }
 
-    /// Time goes by, for the broker, the institutions and the platforms alike.
+    /// Time goes by, for the broker, the institutions and the platforms alike. First for the platforms: what
+    /// falls due by it for the broker must not be answered in their old time.
     pub(super) fn advance(&self, by: Duration) {
-        self.clock.advance(by);
         self.sandbox.advance(by);
+        self.clock.advance(by);
     }
 
     /// Stops everything and leaves nothing behind that would go on trying to reach it.

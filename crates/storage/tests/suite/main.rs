@@ -44,6 +44,7 @@ mod group_commit;
 mod handed_out;
 mod hosted_links;
 mod institutions;
+mod lock_order;
 mod operators;
 mod optimistic;
 mod outbox;
