@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use storage::deliveries::{self, NewDelivery};
 use storage::sealing::Place;
 use storage::{Storage, StorageError, endpoints, outbox};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::database::{PATIENCE, TestDatabase, execute};
@@ -20,7 +20,8 @@ const NUMBERS: [u128; 3] = [3, 1, 2];
 async fn events_of_a_batch_are_marked_as_published() {
     let batch = Batch::with_first_held("outbox").await;
     let storage = batch.storage.clone();
-    let waiting = tokio::spawn(async move {
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
         let mark = storage.write(async |tx| {
             outbox::mark_published_for_worker(tx, lease(1), &events(), at(1), at(60)).await
         });
@@ -33,7 +34,8 @@ async fn events_of_a_batch_are_marked_as_published() {
 async fn events_of_a_batch_are_given_back() {
     let batch = Batch::with_first_held("outbox").await;
     let storage = batch.storage.clone();
-    let waiting = tokio::spawn(async move {
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
         let release = storage
             .write(async |tx| outbox::release_for_worker(tx, lease(1), &events(), at(60)).await);
         release.await
@@ -45,7 +47,8 @@ async fn events_of_a_batch_are_given_back() {
 async fn events_of_a_batch_have_their_effect() {
     let batch = Batch::with_first_held("outbox").await;
     let storage = batch.storage.clone();
-    let waiting = tokio::spawn(async move {
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
         let record =
             storage.write(async |tx| outbox::record_effects_for_worker(tx, &events(), at(1)).await);
         record.await.map(drop)
@@ -58,7 +61,8 @@ async fn events_of_a_batch_have_their_effect() {
 async fn events_of_a_batch_have_their_effect_at_once() {
     let batch = Batch::with_first_held("outbox").await;
     let storage = batch.storage.clone();
-    let waiting = tokio::spawn(async move {
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
         let record = storage.write_optimistically(async |tx| {
             outbox::record_effects_for_worker(tx, &events(), at(1)).await
         });
@@ -71,7 +75,8 @@ async fn events_of_a_batch_have_their_effect_at_once() {
 async fn deliveries_of_a_batch_end_as_delivered() {
     let batch = Batch::with_first_held("deliveries").await;
     let storage = batch.storage.clone();
-    let waiting = tokio::spawn(async move {
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
         let end = storage.write(async |tx| {
             deliveries::end_as_delivered_for_worker(tx, lease(1), &all_deliveries(), at(1)).await
         });
@@ -84,7 +89,8 @@ async fn deliveries_of_a_batch_end_as_delivered() {
 async fn deliveries_of_an_endpoint_are_abandoned() {
     let batch = Batch::with_first_held("deliveries").await;
     let storage = batch.storage.clone();
-    let waiting = tokio::spawn(async move {
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
         let abandon =
             storage.write(async |tx| deliveries::abandon(tx, ALPHA, endpoint_id(1), at(1)).await);
         abandon.await
@@ -126,7 +132,7 @@ impl Batch {
     /// Whoever has to wait for the first row holds none of the others meanwhile, and gets all of them later.
     async fn others_are_free_until_the_end(
         mut self,
-        waiting: JoinHandle<Result<(), StorageError>>,
+        mut waiting: JoinSet<Result<(), StorageError>>,
     ) {
         let mut watcher = PgConnection::connect(self.database.url()).await.unwrap();
         let blocked = "SELECT 1 FROM pg_stat_activity
@@ -139,7 +145,7 @@ impl Batch {
         assert_eq!(others.expect("nobody holds them"), 2);
 
         ask(&mut self.holder, "ROLLBACK").await.unwrap();
-        waiting.await.unwrap().unwrap();
+        waiting.join_next().await.unwrap().unwrap().unwrap();
         watcher.close().await.unwrap();
         self.holder.close().await.unwrap();
         drop(self.storage);
