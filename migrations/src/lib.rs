@@ -14,6 +14,9 @@ mod m0006_reauthorization;
 mod m0007_credentials;
 mod m0008_launch_operators;
 mod m0009_platform_event_kinds;
+mod m0010_key_links;
+mod m0011_institution_brand;
+mod m0012_one_asks;
 mod recorded;
 
 use sea_orm_migration::prelude::{
@@ -37,6 +40,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_credentials::Migration),
             Box::new(m0008_launch_operators::Migration),
             Box::new(m0009_platform_event_kinds::Migration),
+            Box::new(m0010_key_links::Migration),
+            Box::new(m0011_institution_brand::Migration),
+            Box::new(m0012_one_asks::Migration),
         ]
     }
 

@@ -51,7 +51,7 @@ fn page(answer: &Answer) -> (u16, HeaderMap, String) {
     for name in ["x-request-id", "date"] {
         headers.remove(name).unwrap();
     }
-    (answer.status, headers, answer.text.clone())
+    (answer.status, headers, answer.page())
 }
 
 async fn whatever_is_wrong_shows_one_page_and_changes_nothing(app: &TestApp) {
@@ -307,8 +307,8 @@ async fn without_a_redirect_url_the_seller_sees_a_page(app: &TestApp) {
     let alpha = app.institution("Alpha").await;
     let store = alpha.store(&SHOPLINE, "demo-shop").await;
     for (fault, title) in [
-        (Some(Fault::Deny), "The connection was declined"),
-        (None, "The shop is connected"),
+        (Some(Fault::Deny), "You declined the connection"),
+        (None, "Your shop is connected"),
     ] {
         let asked = store.with(json!({"auth_type": "URL", "seller_id": "demo-shop"}));
         let data = alpha.data("store/auth", &asked).await;
@@ -324,7 +324,9 @@ async fn without_a_redirect_url_the_seller_sees_a_page(app: &TestApp) {
             shown.text
         );
         assert!(
-            shown.text.contains("SHOPLINE: <strong>demo-shop</strong>"),
+            shown
+                .text
+                .contains("SHOPLINE: <strong><bdi>demo-shop</bdi></strong>"),
             "{}",
             shown.text
         );

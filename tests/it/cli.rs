@@ -2,6 +2,7 @@
 
 mod bench;
 mod beside_serve;
+mod brands;
 mod commands;
 mod credentials;
 mod doctor;
@@ -53,6 +54,7 @@ async fn every_command_answers_help_with_an_example() {
     assert_eq!(
         checked,
         [
+            "authorization show",
             "bench deliver",
             "bench flow",
             "bench footprint",

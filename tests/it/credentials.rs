@@ -2,6 +2,7 @@
 //! trace.
 
 mod crash;
+mod fleet;
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl TestApp {
         institution
     }
 
-    async fn permit(&self, institution: &Institution, access: CredentialAccess) {
+    pub(crate) async fn permit(&self, institution: &Institution, access: CredentialAccess) {
         let change = ChangeInstitution {
             credential_access: Some(access),
             ..ChangeInstitution::default()

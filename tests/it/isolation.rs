@@ -43,6 +43,7 @@ async fn ids_of_others_are_unknown_ids(app: &TestApp) {
             "store/query",
             json!({"wait_seconds": 30, "after_sequence": 0}),
         ),
+        ("store/scopes", json!({})),
         ("store/unbind", json!({})),
     ] {
         let fields = |client: &str, store: &str| {
@@ -94,7 +95,7 @@ async fn ids_of_others_are_unknown_ids(app: &TestApp) {
         assert_eq!(foreign_answer.status, 200, "{call} {foreign}");
         let (_, body) = foreign_answer.whole();
         let expected = match call {
-            "store/update" | "store/auth" => (940_002, "store not exist"),
+            "store/update" | "store/auth" | "store/scopes" => (940_002, "store not exist"),
             "webhook/test" | "webhook/delete" => (900_002, "endpoint_id is unknown"),
             _ if foreign["client_id"] == ours.client_id.as_str() => (940_002, "store not exist"),
             _ => (910_001, "user not exist"),

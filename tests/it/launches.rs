@@ -17,6 +17,9 @@ on_both!(
     an_offer_is_taken_up_once_and_in_time,
     nothing_is_bound_by_guessing,
     an_institution_s_own_app_is_launched_on_its_own_path,
+    a_shop_that_is_connected_already_is_told_so,
+    an_own_app_s_launch_tells_nothing_of_other_apps,
+    what_was_confirmed_can_be_loaded_again,
 );
 
 /// What the page asked, and what the browser got with it.
@@ -84,6 +87,15 @@ pub(crate) fn assert_leads_nowhere(answer: &Answer, what: &str) {
     assert_eq!(answer.status, 400, "{what}: {}", answer.text);
     let title = "<h1>This link does not work</h1>";
     assert!(answer.text.contains(title), "{what}: {}", answer.text);
+    assert_eq!(answer.header("set-cookie"), None, "{what}");
+}
+
+/// It was signed by the platform, or is the browser's own, and does not count any more.
+pub(crate) fn assert_over(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 410, "{what}: {}", answer.text);
+    let title = "<h1>Please open the app again</h1>";
+    assert!(answer.text.contains(title), "{what}: {}", answer.text);
+    assert!(!answer.text.contains("<form"), "{what}: {}", answer.text);
     assert_eq!(answer.header("set-cookie"), None, "{what}");
 }
 
@@ -173,13 +185,13 @@ async fn a_launch_is_used_once(app: &TestApp) {
             format!("{before}?{}", reversed.join("&")),
             format!("{signed}{signature}={}", hex.to_uppercase()),
         ] {
-            assert_leads_nowhere(&app.visit(&again).await, &again);
+            assert_over(&app.visit(&again).await, &again);
         }
         assert_eq!(app.confirm(&case, &offer).await.status, 303);
         // It is remembered for as long as its signature counts.
         app.advance(Duration::from_mins(9));
         app.process.broker.retention_step().await.unwrap();
-        assert_leads_nowhere(&app.visit(&url).await, "nine minutes later");
+        assert_over(&app.visit(&url).await, "nine minutes later");
     }
 }
 
@@ -190,7 +202,7 @@ async fn what_no_platform_signed_leads_nowhere(app: &TestApp) {
         let given = alpha.link(&store).await;
         let right = app.launch(&case, "demo-shop");
         let mut wrong = Vec::new();
-        for fault in [Fault::Forged, Fault::Old, Fault::DuplicatedKey] {
+        for fault in [Fault::Forged, Fault::DuplicatedKey] {
             let rule = Rule {
                 dialect: case.dialect,
                 shop: None,
@@ -223,7 +235,9 @@ async fn what_no_platform_signed_leads_nowhere(app: &TestApp) {
             0
         );
         app.advance(Duration::from_secs(601));
-        assert_leads_nowhere(&app.visit(&right).await, "it is old now");
+        assert_over(&app.visit(&right).await, "it is old now");
+        let forged = format!("{right}0");
+        assert_leads_nowhere(&app.visit(&forged).await, "old and forged");
         processing(app, &alpha, &store).await;
     }
 }
@@ -306,21 +320,21 @@ async fn an_offer_is_taken_up_once_and_in_time(app: &TestApp) {
 
     let offer = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
     assert_eq!(app.confirm(&GENSTORE, &offer).await.status, 303);
-    assert_leads_nowhere(&app.confirm(&GENSTORE, &offer).await, "a second time");
+    assert_over(&app.confirm(&GENSTORE, &offer).await, "a second time");
 
     app.advance(Duration::from_millis(1));
     let late = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
     app.advance(Duration::from_mins(10));
-    assert_leads_nowhere(&app.confirm(&GENSTORE, &late).await, "too late");
+    assert_over(&app.confirm(&GENSTORE, &late).await, "too late");
 
     let superseded = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
     alpha.link(&store).await;
-    assert_leads_nowhere(&app.confirm(&GENSTORE, &superseded).await, "superseded");
+    assert_over(&app.confirm(&GENSTORE, &superseded).await, "superseded");
 
     app.advance(Duration::from_millis(1));
     let unbound = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
     alpha.data("store/unbind", &store.ids()).await;
-    assert_leads_nowhere(&app.confirm(&GENSTORE, &unbound).await, "unbound");
+    assert_over(&app.confirm(&GENSTORE, &unbound).await, "unbound");
 }
 
 async fn nothing_is_bound_by_guessing(app: &TestApp) {
@@ -392,4 +406,107 @@ async fn an_institution_s_own_app_is_launched_on_its_own_path(app: &TestApp) {
     assert_eq!(app.visit(&callback).await.status, 303);
     let snapshot = alpha.data("store/query", &store.with(json!({}))).await;
     assert_eq!(snapshot["auth_status"], "SUCCESS");
+}
+
+fn assert_connected(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 200, "{what}: {}", answer.text);
+    let title = "<h1>This shop is already connected</h1>";
+    assert!(answer.text.contains(title), "{what}: {}", answer.text);
+    // Whose customer the shop is, whoever opened the app need not know.
+    for told in ["Alpha", "seller-n-", "Demo Shop", "<form"] {
+        assert!(!answer.text.contains(told), "{what}: {}", answer.text);
+    }
+    assert_eq!(answer.header("set-cookie"), None, "{what}");
+}
+
+async fn a_shop_that_is_connected_already_is_told_so(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    for case in [SHOPLINE, GENSTORE] {
+        let store = alpha.store(&case, "demo-shop").await;
+        let callback = app.approve(&alpha.link(&store).await).await;
+        assert_eq!(app.visit(&callback).await.status, 303);
+        let open = async |shop: &str| {
+            app.advance(Duration::from_millis(1));
+            app.visit(&app.launch(&case, shop)).await
+        };
+        assert_connected(&open("demo-shop").await, case.code);
+        assert_nothing_waits(&open("another-shop").await, "another shop");
+        // What waits goes first.
+        let rival = app.institution("Rival").await;
+        let wanted = rival.store(&case, "demo-shop").await;
+        rival.link(&wanted).await;
+        app.advance(Duration::from_millis(1));
+        let offer = app.offer(&app.launch(&case, "demo-shop")).await;
+        assert!(offer.page.contains("Rival"), "{}", offer.page);
+        rival.data("store/unbind", &wanted.ids()).await;
+        assert_connected(&open("demo-shop").await, "it waits no more");
+        alpha.data("store/unbind", &store.ids()).await;
+        assert_nothing_waits(&open("demo-shop").await, "it is given up");
+    }
+    app.settle().await;
+    app.receiver.take();
+}
+
+/// Whoever has an app's secret can sign launches of any shop.
+async fn an_own_app_s_launch_tells_nothing_of_other_apps(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    let callback = app.approve(&alpha.link(&store).await).await;
+    assert_eq!(app.visit(&callback).await.status, 303);
+    let curious = app.institution("Curious").await;
+    let own = ConfigurePlatformApp {
+        client_id: "curious-app".to_owned(),
+        secret: Some("the secret of the curious one's app".into()),
+        institution: Some(curious.app_id.clone()),
+        ..SHOPLINE.configuration(app.sandbox_address)
+    };
+    let broker = &app.process.broker;
+    let configured = broker.configure_platform_app(&Operator, own).await.unwrap();
+    app.sandbox.register_app(AppRegistration {
+        client_id: "curious-app".to_owned(),
+        client_secret: "the secret of the curious one's app".into(),
+        ..SHOPLINE.registration(configured.callback_url.clone().unwrap())
+    });
+    let path = format!("/v1/auth/shopline/{}/launch", configured.app.id);
+    let url = app.launch_to(&SHOPLINE, "demo-shop", &path, "curious-app");
+    assert_nothing_waits(&app.visit(&url).await, "the curious one's app");
+    let shared = app.visit(&app.launch(&SHOPLINE, "demo-shop")).await;
+    assert_connected(&shared, "the app that connected it");
+}
+
+/// A code that was pushed before is spent by the confirmation, which a reload must not send once more.
+async fn what_was_confirmed_can_be_loaded_again(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&GENSTORE, "demo-shop").await;
+    let fields = store.with(json!({"auth_type": "URL"}));
+    alpha.data("store/auth", &fields).await;
+    let scopes = ["read_orders".to_owned()];
+    let shop = "demo-shop".parse().unwrap();
+    let event = app.sandbox.push_code(&shop, None, &scopes).unwrap();
+    app.tell(&GENSTORE, &event).await;
+    let offer = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
+    let confirmed = app.confirm(&GENSTORE, &offer).await;
+    assert_eq!(confirmed.status, 303, "{}", confirmed.text);
+    let place = format!("{}/{}/outcome", GENSTORE.launch_path(), offer.launch);
+    assert_eq!(confirmed.header("location"), Some(place.as_str()));
+    let url = format!("{}{place}", app.base_url);
+    let look = async |cookie: &str| {
+        let request = app.http.get(&url).header("cookie", cookie);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    let calls = app.sandbox.calls().len();
+    for _ in 0..2 {
+        let page = look(&offer.cookie).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert!(page.text.contains("<h1>Your shop is connected</h1>"));
+        assert!(page.text.contains("Alpha"), "{}", page.text);
+    }
+    assert_over(&app.confirm(&GENSTORE, &offer).await, "sent once more");
+    assert_eq!(app.sandbox.calls().len(), calls);
+    let (name, _) = offer.cookie.split_once('=').unwrap();
+    for cookie in ["", &format!("{name}=another")] {
+        assert_leads_nowhere(&look(cookie).await, "another browser");
+    }
+    app.settle().await;
+    app.receiver.take();
 }

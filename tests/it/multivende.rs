@@ -106,11 +106,11 @@ async fn its_links_are_always_hosted(app: &TestApp) {
     assert!(asked.link.starts_with(&format!("{}/go/", app.base_url)));
     let page = app.visit(&asked.link).await;
     assert!(
-        page.text.contains("connect your Multivende shop"),
+        page.text.contains("access to your Multivende shop."),
         "{}",
         page.text
     );
-    assert!(page.text.contains("<code>read:checkouts</code>"));
+    assert!(page.text.contains("<li>Read your sales</li>"));
     let away = app.browser.follow(&asked.link).await;
     let state = MULTIVENDE.state_of(&away);
     let callback_url = format!("{}{}", app.base_url, MULTIVENDE.callback_path());

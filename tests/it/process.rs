@@ -17,7 +17,7 @@ pub(crate) use fleet::{Fleet, Role};
 pub(crate) use installation::{Installation, http_client};
 pub(crate) use institution::{Endpoint, Institution, Store, redirect_of};
 pub(crate) use own_service::OwnService;
-pub(crate) use referee::{ask, consumer, node, python};
+pub(crate) use referee::{ask, browser, chromium, consumer, node, python};
 pub(crate) use running::{Finished, Running};
 pub(crate) use seller::Seller;
 pub(crate) use settings::{Address, MASTER_KEY, PUBLIC_URL, Serve, Settings, executable};

@@ -1,6 +1,8 @@
 //! What grants may do: read again now and then and on a hint, told when it changes, and mended by a link that
 //! is ready.
 
+mod on_demand;
+
 use std::time::Duration;
 
 use broker::Operator;
@@ -346,7 +348,7 @@ async fn the_ready_link_mends_the_grant(app: &TestApp) {
     let callback = app.approve(&link).await;
     let shown = app.visit(&callback).await;
     assert_eq!(shown.status, 200, "nobody said where to go on");
-    assert!(shown.text.contains("The shop is connected"));
+    assert!(shown.text.contains("Your shop is connected"));
     let event = shop.told(app).await;
     assert_eq!(event["type"], "store.auth.succeeded");
     assert_eq!(event["data"]["health"], "HEALTHY");
@@ -381,8 +383,8 @@ async fn a_ready_link_that_is_declined_is_told_to_who_asks(app: &TestApp) {
     let (_, link) = shop.told_missing(app).await;
     let callback = app.decide(&link, Decision::Deny).await;
     let shown = app.visit(&callback).await;
-    assert!(shown.text.contains("The connection was declined"));
-    assert!(shown.text.contains("The shop stays connected"));
+    assert!(shown.text.contains("You declined the connection"));
+    assert!(shown.text.contains("Your shop stays connected"));
     app.settle().await;
     let snapshot = shop.query().await;
     assert_eq!(

@@ -1,6 +1,8 @@
 //! Session tokens of an app inside of Genstore's own pages, exchanged at the host of the store's shop.
 
 mod beside;
+mod crash;
+mod one_exchange;
 mod under_way;
 
 use std::time::Duration;

@@ -194,7 +194,10 @@ impl Broker {
             let authorization = authorizations::find(tx, key.institution, link).await?;
             let is_live = authorization.is_some_and(|authorization| {
                 authorization.deadline_at > self.now()
-                    && authorization.state == AuthorizationState::Pending
+                    && matches!(
+                        authorization.state,
+                        AuthorizationState::AwaitingKey | AuthorizationState::Pending
+                    )
             });
             if !is_live {
                 return Ok(None);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthStatus, Authorization, AuthorizationId, AuthorizationState, ClientId, FailReason, LeaseId,
-    Platform, PlatformAppId, ShopLabel, StoreId,
+    Authorization, AuthorizationId, AuthorizationState, FailReason, LeaseId, Platform,
+    PlatformAppId, Reference, ShopLabel,
 };
 use platforms::{
     App, Callback as PlatformCallback, CallbackAnswer, CodeFlow, ExchangeRequest, PlatformFailure,
@@ -14,17 +14,17 @@ use platforms::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use storage::platform_apps::PlatformApp;
-use storage::{News, StorageError, Tx, authorizations, hosted_links, stores};
+use storage::{StorageError, Tx, authorizations, hosted_links};
 use tokio::time::Instant;
 
 use crate::Broker;
+use crate::asker::Asker;
 use crate::crash_point::CrashPoint;
 use crate::finish_authorization::{Attempt, Ending, Fence};
 use crate::hosted_link::Binding;
 use crate::internal::{Internal, chain};
 use crate::key_proof::judge;
-use crate::query_store::LOOK_AGAIN;
-use crate::redirect::with_outcome;
+use crate::outcome::Shown;
 use crate::secret_text::sha256;
 
 /// How long a platform has to exchange a code, while the seller's browser waits.
@@ -32,9 +32,9 @@ const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a claim holds without being extended. After a crash it is told as INTERRUPTED when this is
 /// over, so it is short; the exchange extends it well before.
 pub(crate) const CLAIM_LIFE: Duration = Duration::from_secs(6);
-const EXTEND_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const EXTEND_EVERY: Duration = Duration::from_secs(1);
 /// How long an extension may take before another one is tried.
-const EXTEND_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const EXTEND_WITHIN: Duration = Duration::from_secs(1);
 /// The waits before an outcome is saved again that the database did not take; together less than what is
 /// left of a claim that was extended in time.
 const SAVE_AGAIN: [Duration; 4] = [
@@ -43,8 +43,6 @@ const SAVE_AGAIN: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
-/// How long whoever comes second waits for the outcome of the first.
-pub(crate) const REPEAT_WAIT: Duration = Duration::from_secs(12);
 
 /// What the platform's redirect brought.
 #[derive(Clone, Copy)]
@@ -58,26 +56,22 @@ pub struct Callback<'a> {
     pub cookies: &'a [SecretString],
 }
 
-/// What became of the attempt, for the seller's eyes.
+/// A callback of a click that counts only in the browser that made it, and for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Unbound {
+    pub why: WhyUnbound,
     pub platform_name: &'static str,
-    pub client_id: ClientId,
-    pub store_id: StoreId,
-    pub seller_id: Option<String>,
-    /// PROCESSING only where the first of two equal callbacks is still waiting for the platform.
-    pub auth_status: AuthStatus,
-    pub fail_reason: Option<FailReason>,
-    /// Why an attempt beside a working grant failed. The status is the grant's, and this is for the page alone.
-    pub failed_beside: Option<FailReason>,
+    pub institution: Asker,
+    pub reference: Reference,
 }
 
-/// An outcome, and where the browser goes with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    pub outcome: Outcome,
-    /// The institution's own page with the outcome in its query; `None` shows ours.
-    pub redirect_to: Option<String>,
+/// What keeps a callback from counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyUnbound {
+    /// Another browser clicked.
+    OtherBrowser,
+    /// The click was too long ago, whichever browser it was made in.
+    Late,
 }
 
 /// A callback that changes nothing.
@@ -89,6 +83,10 @@ pub enum CallbackRefused {
     /// It has no state, and its browser clicked on several links that still wait.
     #[error("several links wait")]
     SeveralWait,
+    /// Its state is one that we gave out, for another browser or for a time that is over. Whoever brings it is
+    /// told so, since it may be a seller whom somebody else has sent to the platform.
+    #[error("another browser's link")]
+    Unbound(Box<Unbound>),
     #[error(transparent)]
     Internal(#[from] Internal),
 }
@@ -136,11 +134,14 @@ impl Broker {
         let id = Attempt::of(&verified.authorization);
         let now = self.now();
         match verified.authorization.state {
-            AuthorizationState::Superseded => return Err(CallbackRefused::Unknown),
-            AuthorizationState::Pending | AuthorizationState::Exchanging { .. }
-                if verified.binding == Binding::Unbound =>
-            {
+            // No code answers what waits for a key.
+            AuthorizationState::AwaitingKey | AuthorizationState::Superseded => {
                 return Err(CallbackRefused::Unknown);
+            }
+            AuthorizationState::Pending | AuthorizationState::Exchanging { .. }
+                if let Binding::Unbound(why) = verified.binding =>
+            {
+                return Err(self.unbound(&verified.authorization, why).await);
             }
             AuthorizationState::Exchanging { .. }
             | AuthorizationState::Succeeded
@@ -374,78 +375,26 @@ impl Broker {
         }
     }
 
-    /// How the attempt ended, as it is committed; waits for whoever is still exchanging.
-    pub(crate) async fn show(&self, attempt: Attempt) -> Result<Shown, CallbackRefused> {
-        let give_up = Instant::now() + REPEAT_WAIT;
-        let mut commits = self.storage().commits(News::Outcomes);
-        loop {
-            let found =
-                authorizations::find(self.storage(), attempt.institution, attempt.id).await?;
-            let authorization = found.ok_or(CallbackRefused::Unknown)?;
-            let left = give_up.saturating_duration_since(Instant::now());
-            match authorization.state {
-                AuthorizationState::Pending | AuthorizationState::Exchanging { .. }
-                    if !left.is_zero() =>
-                {
-                    tokio::time::timeout(left.min(LOOK_AGAIN), commits.changed())
-                        .await
-                        .ok();
-                }
-                AuthorizationState::Superseded => return Err(CallbackRefused::Unknown),
-                AuthorizationState::Pending
-                | AuthorizationState::Exchanging { .. }
-                | AuthorizationState::Succeeded
-                | AuthorizationState::Failed { .. } => return self.shown(authorization).await,
-            }
-        }
-    }
-
-    pub(crate) async fn shown(
+    /// What is told to whoever brings the state of a click that does not count in this browser, or not any more.
+    pub(crate) async fn unbound(
         &self,
-        authorization: Authorization,
-    ) -> Result<Shown, CallbackRefused> {
-        let store = stores::find(
-            self.storage(),
-            authorization.institution,
-            authorization.store,
-        )
-        .await?;
-        let store = store.ok_or(CallbackRefused::Unknown)?;
-        // What works beside an attempt that failed is what every channel tells.
-        let is_beside = authorization.beside.is_some();
-        let (auth_status, fail_reason, failed_beside) = match authorization.state {
-            AuthorizationState::Succeeded => (AuthStatus::Success, None, None),
-            AuthorizationState::Failed { reason } if is_beside => {
-                (AuthStatus::Success, None, Some(reason))
-            }
-            AuthorizationState::Failed { reason } => (AuthStatus::Failed, Some(reason), None),
-            AuthorizationState::Pending
-            | AuthorizationState::Exchanging { .. }
-            | AuthorizationState::Superseded => (AuthStatus::Processing, None, None),
-        };
-        let outcome = Outcome {
-            platform_name: adapter(authorization.platform).facts().name,
-            client_id: store.client,
-            store_id: store.id,
-            seller_id: authorization.seller_id,
-            auth_status,
-            fail_reason,
-            failed_beside,
-        };
-        let redirect_to = match authorization.redirect_url {
-            Some(url) if auth_status != AuthStatus::Processing => {
-                Some(with_outcome(&url, &outcome).map_err(Internal::new)?)
-            }
-            _ => None,
-        };
-        Ok(Shown {
-            outcome,
-            redirect_to,
-        })
+        authorization: &Authorization,
+        why: WhyUnbound,
+    ) -> CallbackRefused {
+        match Asker::find(self.storage(), authorization.institution).await {
+            Ok(Some(institution)) => CallbackRefused::Unbound(Box::new(Unbound {
+                why,
+                platform_name: adapter(authorization.platform).facts().name,
+                institution,
+                reference: Reference::of(authorization.id),
+            })),
+            Ok(None) => CallbackRefused::Unknown,
+            Err(error) => error.into(),
+        }
     }
 }
 
-async fn pause(wait: Duration) {
+pub(crate) async fn pause(wait: Duration) {
     tokio::time::timeout(wait, std::future::pending::<()>())
         .await
         .ok();

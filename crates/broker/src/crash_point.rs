@@ -7,6 +7,8 @@ use crate::Broker;
 /// A step after which a crash would hurt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashPoint {
+    /// A key that was handed in is saved; whoever brought it was not answered.
+    KeyTaken,
     /// The state is claimed; the code is not yet spent.
     Claimed,
     /// The platform has answered; nothing is saved.
@@ -31,6 +33,7 @@ impl std::str::FromStr for CrashPoint {
 
     fn from_str(name: &str) -> Result<Self, ()> {
         Ok(match name {
+            "key_taken" => Self::KeyTaken,
             "claimed" => Self::Claimed,
             "exchanged" => Self::Exchanged,
             "committed" => Self::Committed,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthStatus, Credential, CredentialAccess, CredentialRequestId, FailReason, Institution,
-    LeaseId, Platform, Scopes, Store, StoreState,
+    AuthStatus, Credential, CredentialAccess, CredentialRequestId, Disclosure, FailReason,
+    Institution, LeaseId, Platform, Scopes, Store, StoreState,
 };
 use platforms::adapter;
 use secrecy::SecretString;
@@ -57,6 +57,9 @@ pub enum GetCredentialError {
     /// The store is authorized by a key and its secret.
     #[error("the store's credential is no access token")]
     NoAccessToken,
+    /// The seller handed it in on a page that promised that the institution would not see it.
+    #[error("the store's credential is not disclosed")]
+    Undisclosed,
     /// The token has ended, and the platform gave no newer one yet.
     #[error("the token could not be renewed")]
     Unavailable { retry_after: Duration },
@@ -68,7 +71,7 @@ impl GetCredentialError {
             Self::Forbidden => CredentialOutcome::Forbidden,
             Self::UnknownStore => CredentialOutcome::UnknownStore,
             Self::NotAuthorized { .. } => CredentialOutcome::NotAuthorized,
-            Self::NoAccessToken => CredentialOutcome::NoAccessToken,
+            Self::NoAccessToken | Self::Undisclosed => CredentialOutcome::NoAccessToken,
             Self::Unavailable { .. } => CredentialOutcome::Unavailable,
         }
     }
@@ -269,6 +272,9 @@ impl Broker {
         let StoreState::Success(authorized) = &store.state else {
             return Ok(Err(not_authorized(store)));
         };
+        if held.disclosure == Disclosure::Nobody {
+            return Ok(Err(GetCredentialError::Undisclosed));
+        }
         let place = Place::GrantCredential(authorized.grant);
         let text = self.keyring().open(place, &held.sealed)?;
         let credential = Credential::from_secret_text(&text).map_err(Internal::new)?;

@@ -1,6 +1,6 @@
 //! Attempts that nobody will finish: past their deadline, or cut off by a crash.
 
-use domain::{Authorization, FailReason};
+use domain::{Authorization, AuthorizationState, FailReason};
 use storage::authorizations;
 
 use crate::Broker;
@@ -28,7 +28,13 @@ impl Broker {
         }
         for authorization in &overdue {
             let reason = authorization.reason_past_deadline();
-            self.end(authorization, Fence::Unclaimed, reason).await?;
+            // A key that was handed in meanwhile has a deadline of its own.
+            let fence = if authorization.state == AuthorizationState::AwaitingKey {
+                Fence::Keyless
+            } else {
+                Fence::Unclaimed
+            };
+            self.end(authorization, fence, reason).await?;
         }
         Ok(Progress::Worked)
     }

@@ -3,8 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Authorization, AuthorizationState, Authorized, FailReason, Grant, GrantId, Institution,
-    InstitutionId, LeaseId, Platform, Renewal, ScopeCoverage, Store, StoreId, StoreState,
+    AuthType, Authorization, AuthorizationState, Authorized, Disclosure, FailReason, Grant,
+    GrantId, Institution, InstitutionId, LeaseId, Platform, Renewal, ScopeCoverage, Store, StoreId,
+    StoreState,
 };
 use domain::{AuthorizationId, EventId, EventType};
 use platforms::{Proof, Refresh, RefreshStrategy, adapter};
@@ -64,6 +65,8 @@ pub(crate) enum Fence {
     Unclaimed,
     /// Nobody has claimed it, and the hosted link with this token still leads to it.
     Linked([u8; 32]),
+    /// It waits for a key, and was given none.
+    Keyless,
     /// It is claimed by us.
     HeldBy(LeaseId),
     /// Whoever claimed it has stopped holding on to it.
@@ -73,7 +76,8 @@ pub(crate) enum Fence {
 impl Fence {
     fn lets_through(self, state: &AuthorizationState) -> bool {
         match (self, state) {
-            (Self::Unclaimed | Self::Linked(_), AuthorizationState::Pending) => true,
+            (Self::Unclaimed | Self::Linked(_), AuthorizationState::Pending)
+            | (Self::Keyless, AuthorizationState::AwaitingKey) => true,
             (Self::HeldBy(ours), AuthorizationState::Exchanging { lease, .. }) => ours == *lease,
             (Self::LapsedBefore(now), AuthorizationState::Exchanging { lease_until, .. }) => {
                 *lease_until <= now
@@ -125,7 +129,10 @@ impl Broker {
                     Fence::Linked(token_hash) => hosted_links::find_by_token(tx, token_hash)
                         .await?
                         .is_some_and(|linked| linked.id == attempt.id),
-                    Fence::Unclaimed | Fence::HeldBy(_) | Fence::LapsedBefore(_) => true,
+                    Fence::Unclaimed
+                    | Fence::Keyless
+                    | Fence::HeldBy(_)
+                    | Fence::LapsedBefore(_) => true,
                 };
                 if !is_linked || !fence.lets_through(&authorization.state) {
                     self.give_up_orphan(tx, &authorization, &ending).await?;
@@ -305,6 +312,12 @@ impl Broker {
             refresh_token: proof
                 .refresh_token
                 .map(|refresh| seal(Place::GrantRefreshToken(grant.id), &refresh.token)),
+            disclosure: match authorization.auth_type {
+                AuthType::Key if hosted_links::has_one(tx, authorization.id).await? => {
+                    Disclosure::Nobody
+                }
+                AuthType::Key | AuthType::Url => Disclosure::Institution,
+            },
         };
         grants::insert(tx, &grant, secrets).await?;
         let authorized = Authorized {

@@ -7,19 +7,25 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::{
-    Authorization, AuthorizationState, FailReason, Institution, LinkClickId, Links, RequiredScope,
+    AskedScope, AuthType, Authorization, AuthorizationState, FailReason, Institution, LinkClickId,
+    Links, Reference, RequiredScope,
 };
 use platforms::{LinkRule, adapter};
 use secrecy::{ExposeSecret, SecretString};
 use storage::hosted_links::{self, Click};
 use storage::platform_apps::PlatformApp;
-use storage::{StorageError, Tx, authorizations, clients, institutions, stores};
+use storage::{StorageError, Tx, authorizations, clients, stores};
 
 use crate::Broker;
-use crate::complete_callback::{CallbackRefused, Outcome, Shown};
+use crate::asker::Asker;
+use crate::complete_callback::{CallbackRefused, WhyUnbound};
 use crate::finish_authorization::{Attempt, Ending, Fence};
 use crate::internal::Internal;
+use crate::key_link::WantedKey;
+use crate::key_proof::required_scopes;
+use crate::outcome::{Next, Shown};
 use crate::secret_text::sha256;
 
 /// How many clicks on one link are remembered at most.
@@ -30,12 +36,17 @@ const CLICKS_KEPT: u64 = 100;
 pub enum LinkVisit {
     /// It waits for its seller.
     Open(Box<OpenLink>),
+    /// It waits for its seller to hand in a key.
+    KeyWanted(Box<WantedKey>),
+    /// The key that was handed in is being proven.
+    KeyInHand(Box<OpenLink>),
     /// Its attempt has ended, or is about to.
-    Ended(Outcome),
+    Ended(Box<Shown>),
     /// Nobody followed it in time, or a newer one took its place.
     Over {
         /// Whom to ask for another.
-        institution: String,
+        institution: Box<Asker>,
+        reference: Reference,
     },
 }
 
@@ -43,14 +54,20 @@ pub enum LinkVisit {
 #[derive(Debug)]
 pub struct OpenLink {
     pub platform_name: &'static str,
-    pub institution: String,
+    pub institution: Asker,
+    pub reference: Reference,
     /// The institution's seller, by name or by the id that the institution gave.
     pub client: String,
     pub store: String,
+    pub store_url: String,
     /// The shop that has to answer, where it is known beforehand.
     pub shop: Option<String>,
-    /// In the platform's spelling.
-    pub scopes: Vec<String>,
+    /// What the app that is to be authorized requires.
+    pub scopes: Vec<AskedScope>,
+    /// When the link ends.
+    pub open_until: DateTime<Utc>,
+    /// How long that is from now.
+    pub open_for: Duration,
 }
 
 /// What came of a seller's wish to go on.
@@ -58,8 +75,8 @@ pub struct OpenLink {
 pub enum WentOn {
     /// To the platform.
     Away(Departure),
-    /// Nowhere: the link does not wait any more.
-    Nowhere(LinkVisit),
+    /// Nowhere: the link does not wait any more, and its page says how it stands.
+    Nowhere,
 }
 
 /// Where a browser goes, and what it has to bring back.
@@ -76,10 +93,10 @@ pub struct Departure {
 /// What came of a seller's refusal.
 #[derive(Debug)]
 pub enum Declined {
-    /// The attempt has ended, by the refusal or before it.
-    Shown(Shown),
-    /// The link did not wait any more.
-    Nowhere(LinkVisit),
+    /// The attempt has ended, and the institution wants the seller here.
+    Redirect(String),
+    /// It has ended, or did not wait any more: the link's page says how it stands.
+    Here,
 }
 
 /// A link that leads nowhere.
@@ -100,7 +117,9 @@ impl From<StorageError> for LinkRefused {
 impl From<CallbackRefused> for LinkRefused {
     fn from(refused: CallbackRefused) -> Self {
         match refused {
-            CallbackRefused::Unknown | CallbackRefused::SeveralWait => Self::Unknown,
+            CallbackRefused::Unknown
+            | CallbackRefused::SeveralWait
+            | CallbackRefused::Unbound(_) => Self::Unknown,
             CallbackRefused::Internal(internal) => Self::Internal(internal),
         }
     }
@@ -133,16 +152,27 @@ impl Broker {
     /// What the link shows. Nothing is changed or spent by it.
     pub async fn visit_link(&self, link: &SecretString) -> Result<LinkVisit, LinkRefused> {
         let authorization = self.find_linked(link).await?;
-        if self.waits(&authorization) {
-            return self.open_link(authorization).await;
+        if !self.waits(&authorization) {
+            return self.closed_link(authorization).await;
         }
-        self.closed_link(authorization).await
+        let platform = authorization.platform;
+        match authorization.auth_type {
+            AuthType::Url => Ok(LinkVisit::Open(self.open_link(authorization).await?)),
+            AuthType::Key => {
+                let asked = self.open_link(authorization).await?;
+                let wanted = self.wanted_key(platform, asked)?;
+                Ok(LinkVisit::KeyWanted(Box::new(wanted)))
+            }
+        }
     }
 
     /// Sends the seller to the platform with a state of this click's own. Every click does so anew: which of
     /// them ends the attempt is decided by the code that is exchanged first.
     pub async fn follow_link(&self, link: &SecretString) -> Result<WentOn, LinkRefused> {
         let found = self.find_linked(link).await?;
+        if found.auth_type == AuthType::Key && !self.takes_pushed_keys(found.platform) {
+            return Ok(WentOn::Nowhere);
+        }
         let now = self.now();
         let (state, cookie) = (self.random_token(), self.random_token());
         let click = Click {
@@ -158,9 +188,15 @@ impl Broker {
             .storage()
             .write(async |tx: &Tx| self.record_click(tx, link, &found, &click).await)
             .await?;
-        let Some(app) = continued else {
-            let visit = self.visit_link(link).await?;
-            return Ok(WentOn::Nowhere(visit));
+        if !continued {
+            return Ok(WentOn::Nowhere);
+        }
+        let auth_url = match found.auth_type {
+            AuthType::Url => {
+                let app = self.app_of_link(self.storage(), &found).await?;
+                self.consent_url(&app, &found, &state)?
+            }
+            AuthType::Key => self.shop_page(&found, &state).await?,
         };
         tracing::info!(
             store.id = %found.store, authorization.id = %found.id, click.id = %click.id,
@@ -170,7 +206,7 @@ impl Broker {
             click: click.id,
             cookie,
             open_for: (click.deadline_at - now).to_std().unwrap_or_default(),
-            auth_url: self.consent_url(&app, &found, &state)?,
+            auth_url,
         }))
     }
 
@@ -178,46 +214,59 @@ impl Broker {
     pub async fn decline_link(&self, link: &SecretString) -> Result<Declined, LinkRefused> {
         let authorization = self.find_linked(link).await?;
         if !self.waits(&authorization) {
-            let visit = self.closed_link(authorization).await?;
-            return Ok(Declined::Nowhere(visit));
+            return Ok(Declined::Here);
         }
         let attempt = Attempt::of(&authorization);
         let denied = Ending::Failed(FailReason::UserDenied);
         // A launch may have been confirmed since the link was looked at, and gone on with the same attempt.
-        let fence = Fence::Linked(sha256(link.expose_secret()));
+        let fence = match authorization.auth_type {
+            AuthType::Key => Fence::Keyless,
+            AuthType::Url => Fence::Linked(sha256(link.expose_secret())),
+        };
         self.finish_authorization(attempt, fence, denied).await?;
         self.find_linked(link).await?;
-        Ok(Declined::Shown(self.show(attempt).await?))
+        Ok(match self.show(attempt).await?.next {
+            Next::Redirect(redirect_to) => Declined::Redirect(redirect_to),
+            Next::Page(_) => Declined::Here,
+        })
     }
 
-    async fn find_linked(&self, link: &SecretString) -> Result<Authorization, LinkRefused> {
+    pub(crate) async fn find_linked(
+        &self,
+        link: &SecretString,
+    ) -> Result<Authorization, LinkRefused> {
         let found = hosted_links::find_by_token(self.storage(), sha256(link.expose_secret()));
         found.await?.ok_or(LinkRefused::Unknown)
     }
 
-    fn waits(&self, authorization: &Authorization) -> bool {
-        authorization.state == AuthorizationState::Pending && authorization.deadline_at > self.now()
+    /// Whether it is the seller's move.
+    pub(crate) fn waits(&self, authorization: &Authorization) -> bool {
+        let is_theirs = match authorization.auth_type {
+            AuthType::Url => authorization.state == AuthorizationState::Pending,
+            AuthType::Key => authorization.state == AuthorizationState::AwaitingKey,
+        };
+        is_theirs && authorization.deadline_at > self.now()
     }
 
-    /// `None` if the attempt does not wait any more, or goes on by another way.
+    /// `false` if the attempt does not wait any more, or goes on by another way.
     async fn record_click(
         &self,
         tx: &Tx,
         link: &SecretString,
         found: &Authorization,
         click: &Click,
-    ) -> Result<Option<PlatformApp>, Internal> {
+    ) -> Result<bool, Internal> {
         // Always the store first: whoever starts or ends anything about it waits here.
         let store = stores::find_locked(tx, found.institution, found.store).await?;
         let linked = hosted_links::find_by_token(tx, sha256(link.expose_secret())).await?;
         let (Some(store), Some(authorization)) = (store, linked) else {
-            return Ok(None);
+            return Ok(false);
         };
         if store.current_attempt() != Some(authorization.id) || !self.waits(&authorization) {
-            return Ok(None);
+            return Ok(false);
         }
         hosted_links::insert_click(tx, click, CLICKS_KEPT).await?;
-        self.app_of_link(tx, &authorization).await.map(Some)
+        Ok(true)
     }
 
     async fn app_of_link(
@@ -232,42 +281,59 @@ impl Broker {
         app.ok_or_else(|| Internal::new("a link without an app"))
     }
 
-    async fn open_link(&self, authorization: Authorization) -> Result<LinkVisit, LinkRefused> {
+    async fn open_link(&self, authorization: Authorization) -> Result<Box<OpenLink>, LinkRefused> {
         let (db, owner) = (self.storage(), authorization.institution);
-        let app = self.app_of_link(db, &authorization).await?;
-        let institution = institutions::find(db, owner).await?;
+        let app = match authorization.app {
+            Some(_) => Some(self.app_of_link(db, &authorization).await?.scopes),
+            None => None,
+        };
+        let institution = Asker::find(db, owner).await?;
         let store = stores::find(db, owner, authorization.store).await?;
         let (Some(institution), Some(store)) = (institution, store) else {
             return Err(LinkRefused::Unknown);
         };
         let client = clients::find(db, owner, store.client).await?;
         let client = client.ok_or(LinkRefused::Unknown)?;
-        let scopes = RequiredScope::read_all(&app.scopes);
-        Ok(LinkVisit::Open(Box::new(OpenLink {
-            platform_name: adapter(authorization.platform).facts().name,
-            institution: institution.name,
+        let facts = adapter(authorization.platform).facts();
+        let scopes = RequiredScope::read_all(&required_scopes(authorization.platform, app));
+        Ok(Box::new(OpenLink {
+            platform_name: facts.name,
+            institution,
+            reference: Reference::of(authorization.id),
             client: client.name.unwrap_or(client.partner_user_id),
             store: store.name,
+            store_url: store.store_url,
             shop: authorization.expected_shop.map(|shop| shop.to_string()),
-            scopes: scopes.iter().map(|scope| scope.name().to_owned()).collect(),
-        })))
+            scopes: facts.asked_scopes(scopes.iter().map(RequiredScope::name)),
+            open_until: authorization.deadline_at,
+            open_for: (authorization.deadline_at - self.now())
+                .to_std()
+                .unwrap_or_default(),
+        }))
     }
 
     /// What is shown of an attempt that does not wait for its seller any more.
     async fn closed_link(&self, authorization: Authorization) -> Result<LinkVisit, LinkRefused> {
+        let has_key = authorization.auth_type == AuthType::Key;
+        if has_key && authorization.state == AuthorizationState::Pending {
+            return Ok(LinkVisit::KeyInHand(self.open_link(authorization).await?));
+        }
         let is_over = match authorization.state {
             AuthorizationState::Exchanging { .. } | AuthorizationState::Succeeded => false,
             AuthorizationState::Failed { reason } => reason == FailReason::LinkExpired,
-            AuthorizationState::Pending | AuthorizationState::Superseded => true,
+            AuthorizationState::AwaitingKey
+            | AuthorizationState::Pending
+            | AuthorizationState::Superseded => true,
         };
         if !is_over {
-            let shown = self.shown(authorization).await?;
-            return Ok(LinkVisit::Ended(shown.outcome));
+            let shown = self.shown_here(authorization).await?;
+            return Ok(LinkVisit::Ended(Box::new(shown)));
         }
-        let institution = institutions::find(self.storage(), authorization.institution).await?;
+        let institution = Asker::find(self.storage(), authorization.institution).await?;
         let institution = institution.ok_or(LinkRefused::Unknown)?;
         Ok(LinkVisit::Over {
-            institution: institution.name,
+            institution: Box::new(institution),
+            reference: Reference::of(authorization.id),
         })
     }
 
@@ -310,12 +376,12 @@ impl Broker {
                 AuthorizationState::Succeeded | AuthorizationState::Failed { .. } => {
                     ended = ended.or(Some(found));
                 }
-                AuthorizationState::Superseded => {}
+                AuthorizationState::AwaitingKey | AuthorizationState::Superseded => {}
             }
         }
         let answered = match (waiting, ended) {
             (Some(waiting), _) => (waiting, Binding::Bound),
-            (None, Some(ended)) => (ended, Binding::Unbound),
+            (None, Some(ended)) => (ended, Binding::Unbound(WhyUnbound::Late)),
             (None, None) => return Err(CallbackRefused::Unknown),
         };
         Ok(answered)
@@ -334,11 +400,13 @@ impl Broker {
         };
         let (institution, id) = (click.institution, click.authorization);
         let found = authorizations::find(self.storage(), institution, id).await?;
-        let is_bound = cookie_hashes.contains(&click.cookie_hash) && click.deadline_at > self.now();
-        let binding = if is_bound {
+        let binding = if click.deadline_at <= self.now() {
+            // By now the right browser has forgotten its cookie, too.
+            Binding::Unbound(WhyUnbound::Late)
+        } else if cookie_hashes.contains(&click.cookie_hash) {
             Binding::Bound
         } else {
-            Binding::Unbound
+            Binding::Unbound(WhyUnbound::OtherBrowser)
         };
         Ok(found.map(|found| (found, binding)))
     }
@@ -349,5 +417,5 @@ impl Broker {
 pub(crate) enum Binding {
     Bound,
     /// It is another than the one that clicked, or late: it may see how the attempt ended, and nothing else.
-    Unbound,
+    Unbound(WhyUnbound),
 }

@@ -1,18 +1,23 @@
 //! Institutions, as the operator makes and keeps them.
 
+mod logo;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::institution::{BusAccess, CredentialAccess};
-use domain::{AppId, Institution, InstitutionId, InstitutionKeyId, Links};
+use domain::{AppId, Brand, BrandChange, Institution, InstitutionId, InstitutionKeyId, Links};
 use secrecy::SecretString;
 use storage::institutions::{InstitutionChange, InstitutionKey};
 use storage::sealing::Place;
-use storage::{StorageError, Tx, institutions};
+use storage::{StorageError, Tx, institution_brands, institutions};
 use url::{Origin, Url};
 
 use crate::Broker;
 use crate::caller::Operator;
 use crate::internal::Internal;
+
+pub use logo::read_logo;
 
 pub struct CreateInstitution {
     pub name: String,
@@ -21,6 +26,8 @@ pub struct CreateInstitution {
     pub bus_access: BusAccess,
     pub credential_access: CredentialAccess,
     pub links: Links,
+    /// How its sellers' pages look from the beginning.
+    pub brand: Brand,
 }
 
 /// What is to be different; what is absent stays.
@@ -32,6 +39,7 @@ pub struct ChangeInstitution {
     pub bus_access: Option<BusAccess>,
     pub credential_access: Option<CredentialAccess>,
     pub links: Option<Links>,
+    pub brand: BrandChange,
 }
 
 /// A new institution, with the secret that is shown once.
@@ -73,9 +81,11 @@ impl Broker {
             created_at: self.now(),
         };
         let (key, app_secret) = self.new_key();
+        let brand = BrandChange::from(command.brand);
         self.storage()
             .write(async |tx: &Tx| {
                 institutions::insert(tx, &institution).await?;
+                institution_brands::change(tx, institution.id, &brand).await?;
                 institutions::insert_key(tx, institution.id, &key, self.now()).await
             })
             .await?;
@@ -87,6 +97,14 @@ impl Broker {
 
     pub async fn list_institutions(&self, _: &Operator) -> Result<Vec<Institution>, OperatorError> {
         Ok(institutions::list(self.storage()).await?)
+    }
+
+    /// The brands of the institutions that were given one.
+    pub async fn list_brands(
+        &self,
+        _: &Operator,
+    ) -> Result<HashMap<InstitutionId, Brand>, OperatorError> {
+        Ok(institution_brands::list(self.storage()).await?)
     }
 
     /// The institution as it is after the change.
@@ -109,7 +127,10 @@ impl Broker {
         };
         let institution = self.find_institution(app_id).await?;
         self.storage()
-            .write(async |tx: &Tx| institutions::update(tx, institution.id, &change).await)
+            .write(async |tx: &Tx| {
+                institutions::update(tx, institution.id, &change).await?;
+                institution_brands::change(tx, institution.id, &command.brand).await
+            })
             .await?;
         self.find_institution(app_id).await
     }

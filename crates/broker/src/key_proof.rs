@@ -67,7 +67,8 @@ impl Broker {
         let app = app.as_ref().map(|app| self.open_app(app)).transpose()?;
         let ending = match self.ask_platform(work, app.as_ref()).await? {
             Ok(proof) => {
-                let required = required_scopes(authorization.platform, app.as_ref());
+                let scopes = app.map(|app| app.scopes);
+                let required = required_scopes(authorization.platform, scopes);
                 judge(
                     authorization,
                     &required,
@@ -136,16 +137,11 @@ impl Broker {
 }
 
 /// What the operator's app requires; where a platform needs no app, what is asked of every seller there.
-fn required_scopes(platform: Platform, app: Option<&App>) -> Vec<String> {
-    match app {
-        Some(app) => app.scopes.clone(),
-        None => adapter(platform)
-            .facts()
-            .default_scopes
-            .iter()
-            .map(|&scope| scope.to_owned())
-            .collect(),
-    }
+pub(crate) fn required_scopes(platform: Platform, of_app: Option<Vec<String>>) -> Vec<String> {
+    of_app.unwrap_or_else(|| {
+        let asked = adapter(platform).facts().default_scopes.iter();
+        asked.map(|&scope| scope.to_owned()).collect()
+    })
 }
 
 /// Whether a proof is what the attempt asked for: the expected shop, and every required scope.

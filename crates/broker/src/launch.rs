@@ -1,23 +1,27 @@
 //! A seller opens our app in the shop's back office. What waits for that shop goes on only when the seller
 //! says so: anybody could have asked for the shop's label.
 
+mod confirmation;
+
 use std::time::Duration;
 
-use domain::{Authorization, OperatorPermissions, Platform, PlatformAppId, Store};
-use domain::{AuthorizationId, AuthorizationState, Client, Institution, LaunchId, LeaseId};
+use domain::{Authorization, OperatorPermissions, Platform, PlatformAppId, Reference, Store};
+use domain::{Client, LaunchId, NamedShop};
 use platforms::{LaunchOperator, LaunchedShop, adapter};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use storage::launches::{self, Confirmation, LaunchedBy, NewLaunch, Offer};
+use storage::launches::{self, LaunchedBy, NewLaunch, Offer};
 use storage::platform_apps::PlatformApp;
-use storage::pushed_codes::{self, PushedCode};
-use storage::{StorageError, Tx, authorizations, clients, hosted_links, institutions, stores};
+use storage::shop_grants::{self, AuthorizedShop};
+use storage::{StorageError, Tx, clients, stores};
 
 use crate::Broker;
-use crate::complete_callback::{CLAIM_LIFE, CallbackRefused, Shown};
-use crate::finish_authorization::Attempt;
+use crate::asker::Asker;
+use crate::complete_callback::CallbackRefused;
 use crate::internal::Internal;
 use crate::secret_text::sha256;
+
+pub use confirmation::{ConfirmLaunch, Continued};
 
 /// How long the seller has to confirm.
 const OFFER_LIFE: Duration = Duration::from_mins(10);
@@ -42,8 +46,13 @@ pub enum Opened {
     Offered(Box<LaunchOffer>),
     /// None does, or several do; whoever opened the app learns nothing about which.
     NothingWaits(LaunchVisitor),
+    /// No single store waits for the shop, and by this app one is connected to it that works. Whose it is, the
+    /// platform has not said of whoever opened the app, and neither do we.
+    Connected(LaunchVisitor),
     /// Whoever opened the app may not decide for the shop, whatever waits for it.
     NotTheirs(LaunchVisitor),
+    /// The platform signed it, and it was used before or is too old.
+    Over(LaunchVisitor),
 }
 
 /// Who opened the app where, for the page alone.
@@ -67,42 +76,17 @@ pub struct LaunchOffer {
     pub token: SecretString,
     pub open_for: Duration,
     pub visitor: LaunchVisitor,
-    pub institution: String,
+    pub institution: Asker,
+    pub reference: Reference,
     /// The institution's seller, by name or by the id that the institution gave.
     pub client: String,
     pub store: String,
 }
 
-/// What the browser brought back.
-#[derive(Debug)]
-pub struct ConfirmLaunch {
-    pub platform: Platform,
-    pub launch: LaunchId,
-    pub cookie: SecretString,
-    pub token: SecretString,
-}
-
-/// Where a confirmed launch leads.
-#[derive(Debug)]
-pub enum Continued {
-    /// To the platform's page, as a link to follow at once.
-    AtPlatform(SecretString),
-    /// The platform had pushed a code for the shop, and this came of it.
-    Ended(Shown),
-}
-
-/// What a confirmation decided.
-struct Confirmed {
-    app: PlatformApp,
-    authorization: Authorization,
-    /// The code that the platform pushed, with the claim of whoever spends it.
-    pushed: Option<(PushedCode, LeaseId)>,
-}
-
 /// A launch, or its confirmation, that changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchRefused {
-    /// Forged, too old, used, another browser's, or overtaken: whoever sent it learns nothing about which.
+    /// Not signed by its platform, or another browser's: whoever sent it learns nothing about which.
     #[error("unknown link")]
     Unknown,
     #[error(transparent)]
@@ -115,10 +99,34 @@ impl From<StorageError> for LaunchRefused {
     }
 }
 
+impl From<CallbackRefused> for LaunchRefused {
+    fn from(refused: CallbackRefused) -> Self {
+        match refused {
+            CallbackRefused::Unknown
+            | CallbackRefused::SeveralWait
+            | CallbackRefused::Unbound(_) => Self::Unknown,
+            CallbackRefused::Internal(internal) => Self::Internal(internal),
+        }
+    }
+}
+
+impl LaunchVisitor {
+    /// For a launch that does not count any more. By then its address may have come from anywhere, so that nobody
+    /// is greeted by name.
+    fn without_operator(platform: Platform, launched: LaunchedShop) -> Self {
+        Self {
+            platform_name: adapter(platform).facts().name,
+            shop: launched.shop.to_string(),
+            language: launched.language,
+            operator: None,
+        }
+    }
+}
+
 /// The one attempt that waits, and whose it is.
 struct Waiting {
     authorization: Authorization,
-    institution: Institution,
+    institution: Asker,
     client: Client,
     store: Store,
 }
@@ -137,24 +145,27 @@ impl Broker {
         let launched = reader
             .read_launch(visit.raw_query, &self.open_app(&app)?)
             .map_err(|_| LaunchRefused::Unknown)?;
-        let facts = adapter(visit.platform).facts();
         let age = (self.now() - launched.signed_at).abs();
-        if age.to_std().ok() > Some(self.options().freshness_of(visit.platform)) {
-            return Err(LaunchRefused::Unknown);
+        let is_old = age.to_std().ok() > Some(self.options().freshness_of(visit.platform));
+        if is_old {
+            return Ok(Opened::Over(LaunchVisitor::without_operator(
+                visit.platform,
+                launched,
+            )));
         }
         let (cookie, token) = (self.random_token(), self.random_token());
         let id = LaunchId::new(self.next_id());
         let may_authorize = may_authorize(&launched);
-        let waiting = self
+        let found = self
             .storage()
             .write(async |tx: &Tx| {
-                let waiting = if may_authorize {
-                    self.find_waiting(tx, &app, &launched).await?
+                let (waiting, is_connected) = if may_authorize {
+                    self.find_of_shop(tx, &app, &launched).await?
                 } else {
-                    None
+                    (None, false)
                 };
                 let offer = waiting.as_ref().map(|waiting| Offer {
-                    institution: waiting.institution.id,
+                    institution: waiting.authorization.institution,
                     authorization: waiting.authorization.id,
                     cookie_hash: sha256(cookie.expose_secret()),
                     token_hash: sha256(token.expose_secret()),
@@ -162,24 +173,30 @@ impl Broker {
                 });
                 let new = self.new_launch(id, &app, &launched, offer);
                 let is_new = launches::insert(tx, &new).await?;
-                Ok::<_, Internal>(is_new.then_some(waiting))
+                Ok::<_, Internal>(is_new.then_some((waiting, is_connected)))
             })
-            .await?
-            .ok_or(LaunchRefused::Unknown)?;
+            .await?;
+        let (waiting, is_connected) = match found {
+            Some(found) => found,
+            // Who may not decide is told so as often as the page is loaded: nothing was offered.
+            None if !may_authorize => (None, false),
+            None => {
+                let visitor = LaunchVisitor::without_operator(visit.platform, launched);
+                return Ok(Opened::Over(visitor));
+            }
+        };
         let visitor = LaunchVisitor {
-            platform_name: facts.name,
-            shop: launched.shop.to_string(),
-            language: launched.language,
-            operator: launched.operator,
+            operator: launched.operator.clone(),
+            ..LaunchVisitor::without_operator(visit.platform, launched)
         };
         tracing::info!(
             launch.id = %id, platform = %visit.platform, is_offered = waiting.is_some(), "an app was opened"
         );
         let Some(waiting) = waiting else {
-            return Ok(if may_authorize {
-                Opened::NothingWaits(visitor)
-            } else {
-                Opened::NotTheirs(visitor)
+            return Ok(match (may_authorize, is_connected) {
+                (true, true) => Opened::Connected(visitor),
+                (true, false) => Opened::NothingWaits(visitor),
+                (false, _) => Opened::NotTheirs(visitor),
             });
         };
         Ok(Opened::Offered(Box::new(LaunchOffer {
@@ -188,7 +205,8 @@ impl Broker {
             token,
             open_for: OFFER_LIFE,
             visitor,
-            institution: waiting.institution.name,
+            institution: waiting.institution,
+            reference: Reference::of(waiting.authorization.id),
             client: waiting
                 .client
                 .name
@@ -197,109 +215,26 @@ impl Broker {
         })))
     }
 
-    /// Goes on with the attempt that the seller confirmed: at the platform's page, or, where the platform has
-    /// pushed a code for the shop that nobody might spend before, with that.
-    ///
-    /// The attempt gets a new state, which only this browser learns; the link that the institution was given
-    /// is dead from here on. Were both alive, whoever had that link before could go on beside the seller.
-    pub async fn confirm_launch(&self, confirm: ConfirmLaunch) -> Result<Continued, LaunchRefused> {
-        let now = self.now();
-        let state = self.random_token();
-        let shown = Confirmation {
-            launch: confirm.launch,
-            platform: confirm.platform,
-            cookie_hash: sha256(confirm.cookie.expose_secret()),
-            token_hash: sha256(confirm.token.expose_secret()),
-        };
-        let continued = self
-            .storage()
-            .write(async |tx: &Tx| {
-                let Some(confirmed) = launches::confirm(tx, shown, now).await? else {
-                    return Ok(None);
-                };
-                let (institution, id) = (confirmed.institution, confirmed.authorization);
-                // Always the store first: whoever starts or ends anything about it waits here.
-                let Some(found) = authorizations::find(tx, institution, id).await? else {
-                    return Ok(None);
-                };
-                let store = stores::find_locked(tx, institution, found.store).await?;
-                let authorization = authorizations::find_locked(tx, institution, id).await?;
-                let app = self.directory().app_by_id(tx, confirmed.app).await?;
-                let (Some(store), Some(authorization), Some(app)) = (store, authorization, app)
-                else {
-                    return Ok(None);
-                };
-                let is_waiting = store.current_attempt() == Some(id)
-                    && authorization.state == AuthorizationState::Pending
-                    && authorization.deadline_at > now;
-                if !is_waiting {
-                    return Ok(None);
-                }
-                hosted_links::close(tx, institution, id).await?;
-                let pushed = self.claim_parked(tx, &app, &authorization).await?;
-                if pushed.is_none() {
-                    let hash = sha256(state.expose_secret());
-                    authorizations::replace_state(tx, institution, id, hash).await?;
-                }
-                Ok::<_, Internal>(Some(Confirmed {
-                    app,
-                    authorization,
-                    pushed,
-                }))
-            })
-            .await?;
-        let Confirmed {
-            app,
-            authorization,
-            pushed,
-        } = continued.ok_or(LaunchRefused::Unknown)?;
-        let id: AuthorizationId = authorization.id;
-        tracing::info!(
-            launch.id = %confirm.launch, store.id = %authorization.store, authorization.id = %id,
-            "the seller confirmed a launch"
-        );
-        let Some((code, claim)) = pushed else {
-            let auth_url = self.consent_url(&app, &authorization, &state)?;
-            return Ok(Continued::AtPlatform(auth_url));
-        };
-        let attempt = Attempt::of(&authorization);
-        self.exchange_pushed(authorization, &code, &app, claim)
-            .await?;
-        match self.show(attempt).await {
-            Ok(shown) => Ok(Continued::Ended(shown)),
-            Err(CallbackRefused::Internal(internal)) => Err(internal.into()),
-            Err(CallbackRefused::Unknown | CallbackRefused::SeveralWait) => {
-                Err(LaunchRefused::Unknown)
-            }
-        }
-    }
-
-    /// Takes a code that the platform pushed for the shop and that nobody might spend, and claims the attempt
-    /// with it. The number beside the label is the one that the platform signed in a launch.
-    async fn claim_parked(
+    /// The attempt that waits for the shop, and if there is none, or are several, whether the shop is connected
+    /// already. Only what this app connected counts: an institution that signs launches of its own app must
+    /// not learn by them who is whose customer.
+    async fn find_of_shop(
         &self,
         tx: &Tx,
         app: &PlatformApp,
-        authorization: &Authorization,
-    ) -> Result<Option<(PushedCode, LeaseId)>, Internal> {
-        let Some(shop) = &authorization.expected_shop else {
-            return Ok(None);
-        };
-        let now = self.now();
-        let identity = launches::find_identity_for_worker(tx, app.id, shop).await?;
-        let Some(identity) = identity else {
-            return Ok(None);
-        };
-        let parked = pushed_codes::find_parked_for_worker(tx, app.id, shop, &identity, now).await?;
-        let Some(code) = parked else {
-            return Ok(None);
-        };
-        let claim = LeaseId::new(self.next_id());
-        pushed_codes::take(tx, &code).await?;
-        if !authorizations::claim(tx, authorization.id, claim, now + CLAIM_LIFE).await? {
-            return Err(Internal::new("a locked attempt was claimed by another"));
+        launched: &LaunchedShop,
+    ) -> Result<(Option<Waiting>, bool), Internal> {
+        let waiting = self.find_waiting(tx, app, launched).await?;
+        if waiting.is_some() {
+            return Ok((waiting, false));
         }
-        Ok(Some((code, claim)))
+        let label = NamedShop::Label(launched.shop.clone());
+        let shop = AuthorizedShop {
+            platform: app.platform,
+            app: app.id,
+            shop: &label,
+        };
+        Ok((None, shop_grants::has_live_for_worker(tx, shop).await?))
     }
 
     /// The attempt that waits for the shop, if it is the only one.
@@ -315,7 +250,7 @@ impl Broker {
             return Ok(None);
         };
         let owner = authorization.institution;
-        let institution = institutions::find(tx, owner).await?;
+        let institution = Asker::find(tx, owner).await?;
         let store = stores::find(tx, owner, authorization.store).await?;
         let (Some(institution), Some(store)) = (institution, store) else {
             return Ok(None);

@@ -4,9 +4,9 @@ use domain::Institution;
 use url::{Host, Url};
 
 use crate::Broker;
-use crate::complete_callback::Outcome;
 use crate::field::FieldError;
 use crate::options::PlainHttp;
+use crate::outcome::Outcome;
 
 /// What the redirect adds to a `redirect_url`; a URL that has one of them already could be misread.
 const PARAMETERS: [&str; 5] = [
@@ -84,7 +84,7 @@ pub(crate) fn with_outcome(
 
 #[cfg(test)]
 mod tests {
-    use domain::{AuthStatus, ClientId, FailReason, StoreId};
+    use domain::{AuthStatus, AuthorizationId, ClientId, FailReason, Reference, StoreId};
     use uuid::Uuid;
 
     use super::*;
@@ -92,6 +92,7 @@ mod tests {
     #[test]
     fn the_outcome_stands_behind_the_query_that_was_there() {
         let outcome = Outcome {
+            reference: Reference::of(AuthorizationId::new(Uuid::nil())),
             platform_name: "SHOPLINE",
             client_id: ClientId::new(Uuid::from_u128(1)),
             store_id: StoreId::new(Uuid::from_u128(2)),

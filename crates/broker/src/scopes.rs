@@ -1,12 +1,12 @@
-//! Reads again what grants may do, where platforms tell it: now and then, and when a platform hints that it
-//! has changed.
+//! Reads again what grants may do, where platforms tell it: now and then, when a platform hints that it has
+//! changed, and when an institution asks.
 
 use std::time::Duration;
 
 use domain::{AssessedScopes, Credential, EventId, FailReason, GrantedScopes, Platform, StoreId};
 use futures_util::future::join_all;
 use platforms::{App, PlatformFailure, ProbeRequest, ScopeReader, adapter};
-use storage::scope_readings::{self, ScopeReading};
+use storage::scope_readings::{self, ReadingOutcome, ScopeReading};
 use storage::sealing::Place;
 use storage::{Tx, authorizations, institutions, platform_apps, shop_grants, stores};
 
@@ -19,7 +19,7 @@ const BATCH: u64 = 16;
 /// How long a platform has to answer.
 const READ_LIMIT: Duration = Duration::from_secs(10);
 /// Longer than a reading can take: nobody else reads the same meanwhile.
-const LEASE: Duration = Duration::from_mins(1);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
 /// When a platform is asked again that gave no answer. Nothing ends for it, so that it need not be soon.
 const AGAIN: Duration = Duration::from_mins(5);
 
@@ -67,7 +67,8 @@ impl Broker {
         Ok(Progress::Worked)
     }
 
-    async fn read_scopes(
+    /// Asks the platform for what the lease is about, and saves what comes of it.
+    pub(crate) async fn read_scopes(
         &self,
         reading: &ScopeReading,
         reader: &dyn ScopeReader,
@@ -120,7 +121,8 @@ impl Broker {
         let next = self.now() + AGAIN.min(self.options().scopes_interval);
         self.storage()
             .write(async |tx: &Tx| {
-                scope_readings::finish_for_worker(tx, reading.turn, None, next).await
+                let outcome = ReadingOutcome::Unanswered;
+                scope_readings::finish_for_worker(tx, reading.turn, outcome, None, next).await
             })
             .await?;
         Ok(())
@@ -134,6 +136,10 @@ impl Broker {
         app: &App,
         granted: Option<GrantedScopes>,
     ) -> Result<(), Internal> {
+        let outcome = match granted {
+            Some(_) => ReadingOutcome::Read,
+            None => ReadingOutcome::NotTold,
+        };
         let write = adapter(reading.platform).facts().write_scope;
         let required = app.required_scopes();
         let next = self.now() + self.options().scopes_interval;
@@ -157,7 +163,7 @@ impl Broker {
                     None => None,
                 };
                 let read = Some(&scopes);
-                scope_readings::finish_for_worker(tx, reading.turn, read, next).await?;
+                scope_readings::finish_for_worker(tx, reading.turn, outcome, read, next).await?;
                 Ok::<_, Internal>(told)
             })
             .await?;
@@ -179,6 +185,9 @@ impl Broker {
                 };
                 let (owner, credential) = (reading.institution, &reading.credential);
                 if !shop_grants::has_credential(tx, owner, reading.grant, credential).await? {
+                    // What the newer one may do is to be asked yet.
+                    let (outcome, now) = (ReadingOutcome::Unanswered, self.now());
+                    scope_readings::finish_for_worker(tx, reading.turn, outcome, None, now).await?;
                     return Ok(None);
                 }
                 let reason = FailReason::AuthRevoked;

@@ -22,11 +22,11 @@ use crate::Broker;
 use crate::caller::{CallError, Caller};
 use crate::change::Decision;
 use crate::claimed_attempt::{Begun, shop_of};
-use crate::complete_callback::REPEAT_WAIT;
 use crate::field::FieldError;
 use crate::finish_authorization::{Attempt, Ending};
 use crate::internal::Internal;
 use crate::key_proof::judge;
+use crate::outcome::REPEAT_WAIT;
 use crate::store_request::StoreRef;
 
 /// How long a platform has for each call: the exchange, and the proof of the shop.
@@ -196,7 +196,8 @@ impl Broker {
                     self.pause(left, &mut commits).await;
                 }
                 Some(
-                    AuthorizationState::Pending
+                    AuthorizationState::AwaitingKey
+                    | AuthorizationState::Pending
                     | AuthorizationState::Exchanging { .. }
                     | AuthorizationState::Superseded,
                 )

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use storage::authorizations::Carried;
 use storage::platform_apps::PlatformApp;
-use storage::sealing::{Fingerprint, Place};
+use storage::sealing::{Fingerprint, Place, Sealed};
 use storage::{Tx, authorizations, claims, stores};
 use url::Url;
 
@@ -37,13 +37,15 @@ pub enum Means {
     Url,
     /// By the seller's own developer credential.
     Key(Credential),
+    /// By a key that the seller hands in on a page of ours, so that the institution never sees it.
+    KeyByLink,
 }
 
 impl Means {
     const fn auth_type(&self) -> AuthType {
         match self {
             Self::Url => AuthType::Url,
-            Self::Key(_) => AuthType::Key,
+            Self::Key(_) | Self::KeyByLink => AuthType::Key,
         }
     }
 }
@@ -51,7 +53,7 @@ impl Means {
 /// An attempt that is under way.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Started {
-    /// What the seller clicks; `None` for KEY.
+    /// What the seller clicks; `None` for a KEY that was handed in with the call.
     pub auth_url: Option<String>,
     #[serde(skip)]
     link: Option<AuthorizationId>,
@@ -85,8 +87,8 @@ struct Fitting {
 }
 
 impl Broker {
-    /// Records an attempt; one that was under way for the store is superseded by it. For URL the answer
-    /// is the link, for KEY the result comes later.
+    /// Records an attempt; one that was under way for the store is superseded by it. The answer is the link;
+    /// for a KEY that is handed in here there is none, and the result comes later.
     pub async fn start_authorization(
         &self,
         caller: &Caller,
@@ -94,7 +96,12 @@ impl Broker {
     ) -> Result<Started, CallError<StartAuthorizationError>> {
         let institution = &caller.institution;
         let meant = StoreRef::read(&command.client_id, &command.store_id);
+        let needs_hosted_links = matches!(command.means, Means::KeyByLink);
         self.change_once(caller, "store/auth", async |tx: &Tx| {
+            if needs_hosted_links && institution.links == Links::Direct {
+                let problem = "can't be empty when auth_type is KEY";
+                return Ok(Err(FieldError::new("auth_info", problem).into()));
+            }
             if let Some(text) = &command.redirect_url
                 && let Err(problem) = self.check_redirect_url(institution, text)
             {
@@ -145,9 +152,12 @@ impl Broker {
             let problem = format!("must be {} for {}", offered.join(" or "), facts.platform);
             return Ok(Err(FieldError::new("auth_type", problem)));
         }
-        let key = match self.read_key(facts, command) {
-            Ok(key) => key,
-            Err(problem) => return Ok(Err(problem)),
+        let key = match &command.means {
+            Means::Key(credential) => match self.read_key(facts, credential) {
+                Ok(key) => Some(key),
+                Err(problem) => return Ok(Err(problem)),
+            },
+            Means::Url | Means::KeyByLink => None,
         };
         // A grant that is renewed says whose it is, so that nobody has to.
         let known = match &store.state {
@@ -173,19 +183,18 @@ impl Broker {
         }))
     }
 
-    fn read_key(
+    /// A credential of the shape that the platform takes, without what a seller pasted along, and how it is
+    /// known again.
+    pub(crate) fn read_key(
         &self,
         facts: &PlatformFacts,
-        command: &StartAuthorization,
-    ) -> Result<Option<(Credential, Fingerprint)>, FieldError> {
-        let Means::Key(credential) = &command.means else {
-            return Ok(None);
-        };
+        credential: &Credential,
+    ) -> Result<(Credential, Fingerprint), FieldError> {
         match (credential, facts.key_shape) {
             (Credential::Token { token }, Some(KeyShape::Token)) => {
                 let token = trimmed(token, "auth_info.token")?;
                 let fingerprint = self.keyring().fingerprint(&[&token]);
-                Ok(Some((Credential::Token { token }, fingerprint)))
+                Ok((Credential::Token { token }, fingerprint))
             }
             (
                 Credential::KeyPair {
@@ -197,13 +206,11 @@ impl Broker {
                 let api_key = trimmed(api_key, "auth_info.api_key")?;
                 let api_secret = trimmed(api_secret, "auth_info.api_secret")?;
                 let fingerprint = self.keyring().fingerprint(&[&api_key, &api_secret]);
-                Ok(Some((
-                    Credential::KeyPair {
-                        api_key,
-                        api_secret,
-                    },
-                    fingerprint,
-                )))
+                let credential = Credential::KeyPair {
+                    api_key,
+                    api_secret,
+                };
+                Ok((credential, fingerprint))
             }
             (_, Some(KeyShape::Token)) => {
                 let problem = format!("must have token for {}", facts.platform);
@@ -253,10 +260,18 @@ impl Broker {
         let now = self.now();
         let adapter = adapter(store.platform);
         let links = links_of(institution, adapter.facts().links);
-        let deadline = match (command.means.auth_type(), links) {
-            (AuthType::Url, Links::Direct) => self.options().direct_deadline,
-            (AuthType::Url, Links::Hosted) => self.options().hosted_deadline,
-            (AuthType::Key, _) => self.options().key_deadline,
+        let (deadline, state) = match (&command.means, links) {
+            (Means::Url, Links::Direct) => {
+                (self.options().direct_deadline, AuthorizationState::Pending)
+            }
+            (Means::Url, Links::Hosted) => {
+                (self.options().hosted_deadline, AuthorizationState::Pending)
+            }
+            (Means::Key(_), _) => (self.options().key_deadline, AuthorizationState::Pending),
+            (Means::KeyByLink, _) => (
+                self.options().hosted_deadline,
+                AuthorizationState::AwaitingKey,
+            ),
         };
         let (beside, seller_id) = match &store.state {
             StoreState::Success(authorized) => (Some(authorized.grant), store.seller_id.clone()),
@@ -280,7 +295,7 @@ impl Broker {
             },
             deadline_at: now + deadline,
             created_at: now,
-            state: AuthorizationState::Pending,
+            state,
         };
         if let Some(attempt) = store.current_attempt() {
             self.supersede(tx, &store, attempt).await?;
@@ -292,7 +307,11 @@ impl Broker {
         stores::update(tx, &begun).await?;
         let auth_url = match (fitting.key, links) {
             (Some((credential, fingerprint)), _) => {
-                let carried = self.sealed_key(&authorization, &credential, fingerprint);
+                let credential = self.sealed_key(authorization.id, &credential);
+                let carried = Carried::Key {
+                    credential,
+                    fingerprint,
+                };
                 authorizations::insert(tx, &authorization, carried).await?;
                 None
             }
@@ -310,19 +329,11 @@ impl Broker {
         Ok(Ok(Started { auth_url, link }))
     }
 
-    fn sealed_key(
-        &self,
-        authorization: &Authorization,
-        credential: &Credential,
-        fingerprint: Fingerprint,
-    ) -> Carried {
-        let place = Place::AuthorizationCredential(authorization.id);
+    /// A credential as its attempt carries it.
+    pub(crate) fn sealed_key(&self, attempt: AuthorizationId, credential: &Credential) -> Sealed {
+        let place = Place::AuthorizationCredential(attempt);
         let text = credential.to_secret_text();
-        let credential = self.keyring().seal(place, &text, self.seal_nonce());
-        Carried::Key {
-            credential,
-            fingerprint,
-        }
+        self.keyring().seal(place, &text, self.seal_nonce())
     }
 
     fn link(

@@ -33,6 +33,8 @@ pub struct Authorization {
 /// Where an attempt stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthorizationState {
+    /// Waits for the seller to hand in a key on a page of ours (KEY by a hosted link).
+    AwaitingKey,
     /// Waits for the seller (URL) or for the worker that proves the credential (KEY).
     Pending,
     /// The callback's code is being exchanged by whoever holds the lease; nobody else may spend it.
@@ -90,11 +92,25 @@ pub struct Ended;
 impl Authorization {
     pub const fn status(&self) -> AuthorizationStatus {
         match self.state {
-            AuthorizationState::Pending => AuthorizationStatus::Pending,
+            AuthorizationState::AwaitingKey | AuthorizationState::Pending => {
+                AuthorizationStatus::Pending
+            }
             AuthorizationState::Exchanging { .. } => AuthorizationStatus::Exchanging,
             AuthorizationState::Succeeded => AuthorizationStatus::Succeeded,
             AuthorizationState::Failed { .. } => AuthorizationStatus::Failed,
             AuthorizationState::Superseded => AuthorizationStatus::Superseded,
+        }
+    }
+
+    /// Why it failed, if it did.
+    pub const fn fail_reason(&self) -> Option<FailReason> {
+        match self.state {
+            AuthorizationState::Failed { reason } => Some(reason),
+            AuthorizationState::AwaitingKey
+            | AuthorizationState::Pending
+            | AuthorizationState::Exchanging { .. }
+            | AuthorizationState::Succeeded
+            | AuthorizationState::Superseded => None,
         }
     }
 
@@ -115,9 +131,9 @@ impl Authorization {
 
     fn end(self, state: AuthorizationState) -> Result<Self, Ended> {
         match self.state {
-            AuthorizationState::Pending | AuthorizationState::Exchanging { .. } => {
-                Ok(Self { state, ..self })
-            }
+            AuthorizationState::AwaitingKey
+            | AuthorizationState::Pending
+            | AuthorizationState::Exchanging { .. } => Ok(Self { state, ..self }),
             AuthorizationState::Succeeded
             | AuthorizationState::Failed { .. }
             | AuthorizationState::Superseded => Err(Ended),
@@ -126,9 +142,11 @@ impl Authorization {
 
     /// What an attempt that nobody finished in time is told as.
     pub const fn reason_past_deadline(&self) -> FailReason {
-        match self.auth_type {
-            AuthType::Url => FailReason::LinkExpired,
-            AuthType::Key => FailReason::PlatformUnreachable,
+        match (self.auth_type, &self.state) {
+            (AuthType::Url, _) | (AuthType::Key, AuthorizationState::AwaitingKey) => {
+                FailReason::LinkExpired
+            }
+            (AuthType::Key, _) => FailReason::PlatformUnreachable,
         }
     }
 }
@@ -161,6 +179,7 @@ mod tests {
     fn an_attempt_ends_once() {
         let lease = LeaseId::new(Uuid::from_u128(4));
         let live = [
+            AuthorizationState::AwaitingKey,
             AuthorizationState::Pending,
             AuthorizationState::Exchanging {
                 lease,
@@ -186,6 +205,33 @@ mod tests {
                 Err(Ended)
             );
             assert_eq!(attempt(state).supersede(), Err(Ended));
+        }
+    }
+
+    #[test]
+    fn what_nobody_finished_in_time_is_told_by_whom_it_waited_for() {
+        for (auth_type, state, reason) in [
+            (
+                AuthType::Url,
+                AuthorizationState::Pending,
+                FailReason::LinkExpired,
+            ),
+            (
+                AuthType::Key,
+                AuthorizationState::AwaitingKey,
+                FailReason::LinkExpired,
+            ),
+            (
+                AuthType::Key,
+                AuthorizationState::Pending,
+                FailReason::PlatformUnreachable,
+            ),
+        ] {
+            let attempt = Authorization {
+                auth_type,
+                ..attempt(state)
+            };
+            assert_eq!(attempt.reason_past_deadline(), reason);
         }
     }
 }

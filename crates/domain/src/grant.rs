@@ -23,6 +23,29 @@ pub enum Credential {
     },
 }
 
+/// Whether an institution that may have credentials may have this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disclosure {
+    Institution,
+    /// The seller handed it in on a page that promised that the institution would not see it.
+    Nobody,
+}
+
+impl Disclosure {
+    pub const ALL: [Self; 2] = [Self::Institution, Self::Nobody];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Institution => "INSTITUTION",
+            Self::Nobody => "NOBODY",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.code() == code)
+    }
+}
+
 /// The credential as text, for sealing alone: it exists between here and the cipher.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

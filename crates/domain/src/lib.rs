@@ -5,6 +5,7 @@
 #![warn(clippy::future_not_send)]
 
 pub mod authorization;
+pub mod brand;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
@@ -16,13 +17,15 @@ pub mod operator_scopes;
 pub mod platform;
 pub mod platform_event;
 pub mod reason;
+pub mod reference;
 pub mod scope;
 pub mod shop;
 pub mod store;
 
 pub use authorization::{Authorization, AuthorizationState};
+pub use brand::{Brand, BrandChange, Colour, Logo, LogoFormat};
 pub use event::EventType;
-pub use grant::{Credential, Grant, Health, Renewal, ScopeCoverage, Upkeep};
+pub use grant::{Credential, Disclosure, Grant, Health, Renewal, ScopeCoverage, Upkeep};
 pub use id::{
     AuthorizationId, ClientId, CredentialRequestId, DeliveryId, EndpointId, EventId, GrantId,
     InstitutionId, InstitutionKeyId, LaunchId, LeaseId, LinkClickId, OnlineTokenId, PlatformAppId,
@@ -34,9 +37,10 @@ pub use operator_scopes::{OperatorScopes, OperatorScopesError};
 pub use platform::{AuthType, IdentityRealm, Platform};
 pub use platform_event::{NamedShop, PlatformEventKind, PlatformEventOutcome};
 pub use reason::{Actor, FailReason};
+pub use reference::Reference;
 pub use scope::{
-    AssessedScopes, GrantedScopes, RequiredScope, Scope, ScopeGrant, Scopes, UnreadableScopes,
-    WriteScope,
+    AskedScope, AssessedScopes, GrantedScopes, RequiredScope, Scope, ScopeAccess, ScopeGrant,
+    Scopes, ShopResource, UnreadableScopes, WriteScope,
 };
 pub use shop::{ProvenShop, ShopIdentity, ShopLabel};
 pub use store::{

@@ -16,6 +16,17 @@ pub enum Actor {
     Platform,
 }
 
+impl Actor {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Seller => "seller",
+            Self::Institution => "institution",
+            Self::Operator => "operator",
+            Self::Platform => "platform",
+        }
+    }
+}
+
 /// The closed list of what institutions are told; never a platform's own text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailReason {

@@ -4,6 +4,7 @@
 
 mod grant;
 mod granted;
+mod meaning;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crate::grant::ScopeCoverage;
 
 pub use grant::ScopeGrant;
 pub use granted::{GrantedScopes, UnreadableScopes};
+pub use meaning::{AskedScope, ScopeAccess, ShopResource};
 
 /// Whether a platform's `write_x` lets its holder read x as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,13 +146,18 @@ impl AssessedScopes {
 /// `read_orders`, `read:orders` and `mall.read_orders` → `read:orders`; a name with another shape stands
 /// for itself.
 fn canonical(name: &str) -> String {
-    let plain = name.strip_prefix("mall.").unwrap_or(name);
-    match plain.split_once([':', '_']) {
-        Some((action @ ("read" | "write" | "manage"), resource)) if !resource.is_empty() => {
-            format!("{action}:{resource}")
-        }
-        _ => name.to_owned(),
+    match split(name) {
+        Some((action, resource)) => format!("{action}:{resource}"),
+        None => name.to_owned(),
     }
+}
+
+/// What may be done, and with what; `None` for a name with another shape.
+fn split(name: &str) -> Option<(&str, &str)> {
+    let plain = name.strip_prefix("mall.").unwrap_or(name);
+    let (action, resource) = plain.split_once([':', '_'])?;
+    let is_known = matches!(action, "read" | "write" | "manage") && !resource.is_empty();
+    is_known.then_some((action, resource))
 }
 
 #[cfg(test)]

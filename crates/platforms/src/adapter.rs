@@ -7,7 +7,7 @@ use crate::code_flow::CodeFlow;
 use crate::events::PlatformEvents;
 use crate::facts::PlatformFacts;
 use crate::granted_scopes::ScopeReader;
-use crate::key_flow::KeyFlow;
+use crate::key_flow::{KeyFlow, KeyPush};
 use crate::launch::Launch;
 use crate::probe::Probe;
 use crate::refresh::Refresh;
@@ -25,6 +25,11 @@ pub trait PlatformAdapter: Send + Sync {
 
     /// Authorization by KEY, where the platform offers it.
     fn key_flow(&self) -> Option<&dyn KeyFlow> {
+        None
+    }
+
+    /// How shops send a key of their own, where they do.
+    fn key_push(&self) -> Option<&dyn KeyPush> {
         None
     }
 

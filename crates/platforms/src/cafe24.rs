@@ -11,7 +11,7 @@ mod token;
 
 use std::time::Duration;
 
-use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope};
+use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, ShopResource, WriteScope};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -58,6 +58,7 @@ static FACTS: PlatformFacts = PlatformFacts {
     default_scopes: &["mall.read_order"],
     // Both are listed beside each other: https://developer.cafe24.com/guide/front/develop?guide_no=105
     write_scope: WriteScope::StandsAlone,
+    resources: RESOURCES,
     lifetimes: Lifetimes {
         access: Some(token::ACCESS_LIFE),
         code: Some(Duration::from_mins(1)),
@@ -66,6 +67,29 @@ static FACTS: PlatformFacts = PlatformFacts {
     links: LinkRule::AsChosen,
     freshness: FRESHNESS,
 };
+
+/// <https://developer.cafe24.com/guide/front/develop?guide_no=105&language=us>
+const RESOURCES: &[(&str, ShopResource)] = &[
+    ("order", ShopResource::Orders),
+    ("product", ShopResource::Products),
+    ("category", ShopResource::Categories),
+    ("collection", ShopResource::Brands),
+    ("supply", ShopResource::Suppliers),
+    ("customer", ShopResource::Customers),
+    ("privacy", ShopResource::PersonalData),
+    ("personal", ShopResource::Carts),
+    ("mileage", ShopResource::LoyaltyPoints),
+    ("notification", ShopResource::Notifications),
+    ("community", ShopResource::Community),
+    ("promotion", ShopResource::Promotions),
+    ("shipping", ShopResource::Shipping),
+    ("salesreport", ShopResource::SalesReports),
+    ("analytics", ShopResource::Analytics),
+    ("store", ShopResource::Shop),
+    ("design", ShopResource::Design),
+    ("translation", ShopResource::Translations),
+    ("application", ShopResource::App),
+];
 
 /// Scopes are joined by commas, as in the samples. A newer page says spaces, which the platform was seen
 /// to take for one scope that it does not know.

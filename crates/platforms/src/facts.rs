@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AuthType, Platform, ShopLabel, WriteScope};
+use domain::{AskedScope, AuthType, Platform, ShopLabel, ShopResource, WriteScope};
 use url::Url;
 
 /// How old a signed callback may be: SHOPLINE's own rule, and a sensible one where there is none.
@@ -31,6 +31,8 @@ pub struct PlatformFacts {
     /// What is asked for, and required, where the operator names no scopes.
     pub default_scopes: &'static [&'static str],
     pub write_scope: WriteScope,
+    /// What the platform calls what its scopes are about, and what that is.
+    pub resources: &'static [(&'static str, ShopResource)],
     pub lifetimes: Lifetimes,
     pub needs_app: AppNeed,
     pub links: LinkRule,
@@ -132,6 +134,11 @@ pub struct NotALabel;
 pub struct NotAStoreUrl;
 
 impl PlatformFacts {
+    /// What a seller is told who is asked for these scopes, given in the platform's spelling.
+    pub fn asked_scopes<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<AskedScope> {
+        AskedScope::read_all(names, self.write_scope, self.resources)
+    }
+
     /// The label in a `seller_id`, whose whole text must match the platform's pattern.
     pub fn parse_seller_id(&self, text: &str) -> Result<ShopLabel, NotALabel> {
         let rule = self.seller_id.as_ref().ok_or(NotALabel)?;

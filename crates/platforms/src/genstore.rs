@@ -4,7 +4,7 @@ mod initiated;
 mod session;
 mod upkeep;
 
-use domain::{AuthType, Platform, ProvenShop, ShopIdentity, WriteScope};
+use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopResource, WriteScope};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -58,6 +58,7 @@ static FACTS: PlatformFacts = PlatformFacts {
     // Write scopes are described as read and write:
     // https://partners.genstore.ai/docs/api-rest/api-access-scope
     write_scope: WriteScope::CoversRead,
+    resources: RESOURCES,
     // Offline tokens have no end; how long a code lives is not documented.
     lifetimes: Lifetimes {
         access: None,
@@ -67,6 +68,15 @@ static FACTS: PlatformFacts = PlatformFacts {
     links: LinkRule::AsChosen,
     freshness: FRESHNESS,
 };
+
+/// <https://partners.genstore.ai/docs/api-rest/api-access-scope>
+const RESOURCES: &[(&str, ShopResource)] = &[
+    ("orders", ShopResource::Orders),
+    ("all_orders", ShopResource::OrderHistory),
+    ("products", ShopResource::Products),
+    ("shops", ShopResource::Shop),
+    ("apps", ShopResource::App),
+];
 
 static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {
     host: HOST,

@@ -53,7 +53,10 @@ pub use facts::{
 };
 pub use failure::{PlatformFailure, RefreshVerdict};
 pub use granted_scopes::ScopeReader;
-pub use key_flow::{KeyFlow, ProveRequest};
+pub use key_flow::{
+    KeyDecision, KeyField, KeyFlow, KeyGuide, KeyPart, KeyPush, KeyPushRequest, KeyReturn,
+    ProveRequest, PushedKey,
+};
 pub use launch::{Launch, LaunchError, LaunchOperator, LaunchedShop};
 pub use probe::{Liveness, Probe, ProbeRequest};
 pub use proof::{Proof, RefreshToken};

@@ -5,7 +5,7 @@
 
 mod token;
 
-use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope};
+use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, ShopResource, WriteScope};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -48,6 +48,7 @@ static FACTS: PlatformFacts = PlatformFacts {
     default_scopes: &["read:checkouts"],
     // Not documented. That shipping labels need both for checkouts suggests that it does not.
     write_scope: WriteScope::StandsAlone,
+    resources: RESOURCES,
     lifetimes: Lifetimes {
         access: Some(token::ACCESS_LIFE),
         code: None,
@@ -56,6 +57,20 @@ static FACTS: PlatformFacts = PlatformFacts {
     links: LinkRule::Hosted,
     freshness: FRESHNESS,
 };
+
+/// What is sold comes as checkouts, and the customers are the merchant's clients:
+/// <https://help.multivende.com/hc/es-419/articles/13698734687501>
+const RESOURCES: &[(&str, ShopResource)] = &[
+    ("checkouts", ShopResource::Sales),
+    ("couriers", ShopResource::Couriers),
+    ("products", ShopResource::Products),
+    ("product_links", ShopResource::ProductLinks),
+    ("prices", ShopResource::Prices),
+    ("stocks", ShopResource::Inventory),
+    ("warehouses", ShopResource::Warehouses),
+    ("clients", ShopResource::Customers),
+    ("channels", ShopResource::Channels),
+];
 
 /// Its own pages show one scope and no state; that scopes are joined by commas, and that a state may be sent,
 /// is inferred. Older pages misspell `redirect_uri`, which nobody has to repeat.

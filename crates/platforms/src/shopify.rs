@@ -1,7 +1,8 @@
 //! Shopify by KEY: the Admin API token of an app that the merchant made.
 
 use domain::{
-    AuthType, Credential, GrantedScopes, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope,
+    AuthType, Credential, GrantedScopes, Platform, ProvenShop, ShopIdentity, ShopLabel,
+    ShopResource, WriteScope,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -17,7 +18,7 @@ use crate::facts::{
     SellerIdRule, StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
-use crate::key_flow::{KeyFlow, ProveRequest};
+use crate::key_flow::{KeyField, KeyFlow, KeyGuide, KeyPart, ProveRequest};
 use crate::proof::Proof;
 
 pub(crate) struct Shopify;
@@ -53,6 +54,7 @@ static FACTS: PlatformFacts = PlatformFacts {
     // As in the platform's own library:
     // https://github.com/Shopify/shopify-app-js/blob/main/packages/apps/shopify-api/lib/auth/scopes/index.ts
     write_scope: WriteScope::CoversRead,
+    resources: RESOURCES,
     lifetimes: Lifetimes {
         access: None,
         code: None,
@@ -60,6 +62,53 @@ static FACTS: PlatformFacts = PlatformFacts {
     needs_app: AppNeed::Always,
     links: LinkRule::AsChosen,
     freshness: FRESHNESS,
+};
+
+/// <https://shopify.dev/docs/api/usage/access-scopes>
+const RESOURCES: &[(&str, ShopResource)] = &[
+    ("orders", ShopResource::Orders),
+    ("all_orders", ShopResource::OrderHistory),
+    ("draft_orders", ShopResource::DraftOrders),
+    ("returns", ShopResource::Returns),
+    ("fulfillments", ShopResource::Shipments),
+    ("assigned_fulfillment_orders", ShopResource::Shipments),
+    (
+        "merchant_managed_fulfillment_orders",
+        ShopResource::Shipments,
+    ),
+    ("third_party_fulfillment_orders", ShopResource::Shipments),
+    ("shipping", ShopResource::Shipping),
+    ("products", ShopResource::Products),
+    ("product_listings", ShopResource::Products),
+    ("inventory", ShopResource::Inventory),
+    ("locations", ShopResource::Warehouses),
+    ("customers", ShopResource::Customers),
+    ("price_rules", ShopResource::Promotions),
+    ("discounts", ShopResource::Promotions),
+    ("gift_cards", ShopResource::GiftCards),
+    ("shopify_payments_payouts", ShopResource::Payouts),
+    ("reports", ShopResource::SalesReports),
+    ("themes", ShopResource::Design),
+    ("content", ShopResource::Content),
+    ("translations", ShopResource::Translations),
+];
+
+/// <https://help.shopify.com/en/manual/apps/app-types/custom-apps>. Tokens begin with `shpat_` by now; those of
+/// apps that were private ones before begin otherwise and still work, so that no beginning is asked for.
+static GUIDE: KeyGuide = KeyGuide {
+    place: &[
+        "Settings",
+        "Apps and sales channels",
+        "Develop apps",
+        "API credentials",
+    ],
+    permission: None,
+    fields: &[KeyField {
+        part: KeyPart::Token,
+        name: "Admin API access token",
+        begins_with: None,
+    }],
+    page: "https://help.shopify.com/en/manual/apps/app-types/custom-apps",
 };
 
 impl PlatformAdapter for Shopify {
@@ -73,6 +122,10 @@ impl PlatformAdapter for Shopify {
 }
 
 impl KeyFlow for Shopify {
+    fn key_guide(&self) -> &'static KeyGuide {
+        &GUIDE
+    }
+
     fn prove<'a>(
         &'a self,
         egress: &'a egress::Client,

@@ -8,7 +8,7 @@ mod refresh;
 
 use std::time::Duration;
 
-use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, WriteScope};
+use domain::{AuthType, Platform, ProvenShop, ShopIdentity, ShopLabel, ShopResource, WriteScope};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -83,6 +83,7 @@ const fn facts(platform: Platform, name: &'static str) -> PlatformFacts {
         default_scopes: &["read_orders"],
         // Not documented either way.
         write_scope: WriteScope::StandsAlone,
+        resources: RESOURCES,
         lifetimes: Lifetimes {
             access: Some(Duration::from_hours(10)),
             code: Some(Duration::from_mins(10)),
@@ -92,6 +93,28 @@ const fn facts(platform: Platform, name: &'static str) -> PlatformFacts {
         freshness: FRESHNESS,
     }
 }
+
+/// <https://developer.shopline.com/docs/apps/api-instructions-for-use/access-scope>
+const RESOURCES: &[(&str, ShopResource)] = &[
+    ("orders", ShopResource::Orders),
+    ("draft_orders", ShopResource::DraftOrders),
+    ("returns", ShopResource::Returns),
+    ("assigned_fulfillment_orders", ShopResource::Shipments),
+    ("shipping", ShopResource::Shipping),
+    ("products", ShopResource::Products),
+    ("product_listings", ShopResource::Products),
+    ("inventory", ShopResource::Inventory),
+    ("location", ShopResource::Warehouses),
+    ("customers", ShopResource::Customers),
+    ("price_rules", ShopResource::Promotions),
+    ("discounts", ShopResource::Promotions),
+    ("gift_card", ShopResource::GiftCards),
+    ("payment", ShopResource::Payouts),
+    ("store_metrics", ShopResource::Analytics),
+    ("store_information", ShopResource::Shop),
+    ("page", ShopResource::Content),
+    ("translation", ShopResource::Translations),
+];
 
 static DIALECT: CodeFlowDescriptor = CodeFlowDescriptor {
     host: HOST,

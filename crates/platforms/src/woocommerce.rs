@@ -1,11 +1,18 @@
 //! WooCommerce by KEY: the REST API key of a shop that runs anywhere.
 //!
+//! How a shop sends a key by itself is in [`push`].
+//!
 //! <https://github.com/woocommerce/woocommerce-rest-api-docs>; what the answers mean is read off
 //! <https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-rest-authentication.php>.
 
+mod push;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{AuthType, Credential, GrantedScopes, Platform, ProvenShop, ShopIdentity, WriteScope};
+use domain::{
+    AuthType, Credential, GrantedScopes, Platform, ProvenShop, ShopIdentity, ShopResource,
+    WriteScope,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{StatusCode, header};
@@ -18,7 +25,7 @@ use crate::facts::{
     AppNeed, FRESHNESS, KeyShape, Lifetimes, LinkRule, PlatformFacts, StoreUrlRule,
 };
 use crate::failure::PlatformFailure;
-use crate::key_flow::{KeyFlow, ProveRequest};
+use crate::key_flow::{KeyField, KeyFlow, KeyGuide, KeyPart, KeyPush, ProveRequest};
 use crate::proof::Proof;
 
 pub(crate) struct Woocommerce;
@@ -37,6 +44,7 @@ static FACTS: PlatformFacts = PlatformFacts {
     shop_domain: None,
     default_scopes: READ_ORDERS,
     write_scope: WriteScope::StandsAlone,
+    resources: RESOURCES,
     lifetimes: Lifetimes {
         access: None,
         code: None,
@@ -46,9 +54,31 @@ static FACTS: PlatformFacts = PlatformFacts {
     freshness: FRESHNESS,
 };
 
+const RESOURCES: &[(&str, ShopResource)] = &[("orders", ShopResource::Orders)];
+
 /// A key knows `read`, `write` and `read_write`, each for the whole shop. One that answers the proof
 /// may read, and its user manages the shop: orders are told, since they are what is asked for.
 const READ_ORDERS: &[&str] = &["read_orders"];
+
+/// <https://woocommerce.com/document/woocommerce-rest-api/>. Both texts get their beginnings where a key is made:
+/// <https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-ajax.php>.
+static GUIDE: KeyGuide = KeyGuide {
+    place: &["WooCommerce", "Settings", "Advanced", "REST API", "Add key"],
+    permission: Some("Read"),
+    fields: &[
+        KeyField {
+            part: KeyPart::ApiKey,
+            name: "Consumer key",
+            begins_with: Some("ck_"),
+        },
+        KeyField {
+            part: KeyPart::ApiSecret,
+            name: "Consumer secret",
+            begins_with: Some("cs_"),
+        },
+    ],
+    page: "https://woocommerce.com/document/woocommerce-rest-api/",
+};
 
 impl PlatformAdapter for Woocommerce {
     fn facts(&self) -> &'static PlatformFacts {
@@ -58,9 +88,17 @@ impl PlatformAdapter for Woocommerce {
     fn key_flow(&self) -> Option<&dyn KeyFlow> {
         Some(self)
     }
+
+    fn key_push(&self) -> Option<&dyn KeyPush> {
+        Some(self)
+    }
 }
 
 impl KeyFlow for Woocommerce {
+    fn key_guide(&self) -> &'static KeyGuide {
+        &GUIDE
+    }
+
     fn prove<'a>(
         &'a self,
         egress: &'a egress::Client,

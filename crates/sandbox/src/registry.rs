@@ -346,11 +346,15 @@ impl Registry {
         self.keys.insert((shop, key), value);
     }
 
+    pub(crate) fn remove_key(&mut self, shop: &Shop, key: &str) {
+        self.keys.remove(&(shop.clone(), key.to_owned()));
+    }
+
     pub(crate) fn find_key(&self, shop: &Shop, key: &str) -> Option<&Key> {
         self.keys.get(&(shop.clone(), key.to_owned()))
     }
 
-    /// Codes, used or not, and tokens, pasted ones and those for refreshing too.
+    /// Codes, used or not, tokens, pasted ones and those for refreshing too, and keys with their secrets.
     pub(crate) fn list_issued(&self) -> Vec<SecretString> {
         let codes = self.codes.keys().map(|code| code.as_str().into());
         let installations = self.installations.values().flatten();
@@ -363,7 +367,12 @@ impl Registry {
                 .chain(online)
         });
         let sessions = self.sessions.values().map(|session| session.token.clone());
+        let keys = self.keys.iter().flat_map(|((_, key), known)| {
+            let key = SecretString::from(key.as_str());
+            [key, known.secret.clone()]
+        });
         codes
+            .chain(keys)
             .chain(sessions)
             .chain(tokens.map(|token| token.value.clone()))
             .collect()

@@ -4,8 +4,10 @@
 //! status controller of <https://github.com/woocommerce/woocommerce>, and
 //! `rest_authorization_required_code` of `WordPress`: 401 if the call counted as
 //! anonymous, 403 if its key was accepted. The shop behaves as one on https,
-//! where Basic authentication is enough.
+//! where Basic authentication is enough. How it makes a key for an app and
+//! sends it there is in [`push`].
 
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,8 @@ pub(crate) fn scope() -> Scope {
     web::scope("/woocommerce/{shop}")
         .route("/wp-json/wc/v3/system_status", web::get().to(system_status))
         .route("/wp-json/wc/v3/orders", web::get().to(orders))
+        .route("/wc-auth/v1/authorize", web::get().to(push::page))
+        .route("/wc-auth/v1/authorize", web::post().to(push::decide))
         .default_service(web::to(no_route))
 }
 

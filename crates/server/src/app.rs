@@ -24,8 +24,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::extract::Gateway;
 use crate::handlers::docs::{self, Document};
 use crate::handlers::{
-    callback, client, credential, event, health, hosted_link, launch, operator_scopes, platform,
-    platform_event, session, store, token, webhook,
+    asset, callback, client, credential, event, health, hosted_key, hosted_link, key_push, launch,
+    operator_scopes, platform, platform_event, session, store, token, webhook,
 };
 use crate::machine::{Duties, Machine};
 use crate::measure::Measures;
@@ -121,6 +121,7 @@ impl Api {
         routes(&mut ServiceConfig::new(config));
         config
             .service(hosted_link::looked_for)
+            .service(asset::sheet)
             .service(docs::openapi_json)
             .service(docs::without_slash)
             .service(docs::swagger_ui);
@@ -179,6 +180,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(hosted_link::opened)
         .service(hosted_link::followed)
         .service(hosted_link::declined)
+        .service(hosted_key::handed_in)
         // PingPong's own paths, so that an existing client only changes its host and its signing. They
         // stand before the shorter prefix, which would take them.
         .service(
@@ -200,6 +202,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .service(store::list)
                 .service(store::unbind)
                 .service(session::start)
+                .service(store::scopes)
                 .service(credential::get)
                 .service(platform::list)
                 .service(event::list)
@@ -212,6 +215,9 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .service(launch::of_shared_app)
                 .service(launch::of_own_app)
                 .service(launch::confirm)
+                .service(launch::confirmed)
+                .service(key_push::sent)
+                .service(key_push::returned)
                 .service(platform_event::of_shared_app)
                 .service(platform_event::of_own_app)
                 .service(operator_scopes::of_shared_app)

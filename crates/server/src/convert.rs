@@ -5,16 +5,16 @@ use std::error::Error;
 use std::iter::successors;
 
 use broker::{
-    AuthenticateError, CallError, CreateEndpointError, CreateStoreError, FieldError,
+    Asker, AuthenticateError, CallError, CreateEndpointError, CreateStoreError, FieldError,
     GetCredentialError, Internal, IssueTokenError, ListEventsError, ListStoresError, Outcome,
-    QueryStoreError, RegisterClientError, StartAuthorizationError, StartSessionError,
-    UnbindStoreError, UnknownEndpoint, UpdateStoreError,
+    QueryStoreError, ReadStoreScopesError, RegisterClientError, StartAuthorizationError,
+    StartSessionError, UnbindStoreError, UnknownEndpoint, UpdateStoreError,
 };
 use domain::{AuthStatus, FailReason};
 
 use crate::api_error::ApiError;
 use crate::code::Code;
-use crate::page::{self, Verdict};
+use crate::page::{self, Frame, Verdict};
 
 /// 900000, and the cause with all of its causes in the log, once.
 pub(crate) fn system_error(error: &(dyn Error + 'static)) -> ApiError {
@@ -128,6 +128,9 @@ impl From<GetCredentialError> for ApiError {
             GetCredentialError::NoAccessToken => Self::illegal_param(
                 "store_id is authorized by api_key and api_secret, which are no access token",
             ),
+            GetCredentialError::Undisclosed => Self::illegal_param(
+                "store_id is authorized by a key that its seller handed in, which is not disclosed",
+            ),
             GetCredentialError::Unavailable { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::illegal_param(
@@ -156,6 +159,28 @@ impl From<StartSessionError> for ApiError {
                 ..Self::illegal_param(format!("session_token was not exchanged: {reason}"))
             },
             StartSessionError::Field(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadStoreScopesError> for ApiError {
+    fn from(error: ReadStoreScopesError) -> Self {
+        match error {
+            ReadStoreScopesError::UnknownStore => Self::new(Code::StoreNotExist),
+            ReadStoreScopesError::NotAuthorized { status, reason } => {
+                not_authorized(status, reason)
+            }
+            ReadStoreScopesError::NotOffered { platform } => Self::illegal_param(format!(
+                "store_id is of {platform}, which cannot be asked for scopes"
+            )),
+            ReadStoreScopesError::NotTold { needs_any_of } => Self::illegal_param(format!(
+                "store_id has a grant that may not ask for its scopes; it would take one of {}",
+                needs_any_of.join(", ")
+            )),
+            ReadStoreScopesError::Unavailable { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::illegal_param("the scopes of store_id could not be read yet")
+            },
         }
     }
 }
@@ -226,13 +251,30 @@ impl From<ListEventsError> for ApiError {
     }
 }
 
+/// The frame of a page about an attempt: it shows whose that is, and by what support finds it.
+pub(crate) fn about<'a>(frame: Frame<'a>, asker: &'a Asker, reference: &'a str) -> Frame<'a> {
+    let brand = page::Brand {
+        name: &asker.name,
+        colour: asker.brand.colour,
+        logo: asker.brand.logo.as_ref().map(|logo| page::Logo {
+            media_type: logo.format.media_type(),
+            bytes: &logo.bytes,
+        }),
+    };
+    Frame {
+        brand: Some(brand),
+        reference: Some(reference),
+        ..frame
+    }
+}
+
 /// How an authorization ended, in the words of the result page.
 pub(crate) fn outcome(outcome: &Outcome) -> page::Outcome<'_> {
     page::Outcome {
         platform: outcome.platform_name,
         shop: outcome.seller_id.as_deref(),
         verdict: match outcome.failed_beside {
-            Some(reason) => Verdict::kept(reason),
+            Some(reason) => Verdict::Kept(reason),
             None => verdict(outcome.auth_status, outcome.fail_reason),
         },
     }
@@ -241,7 +283,7 @@ pub(crate) fn outcome(outcome: &Outcome) -> page::Outcome<'_> {
 fn verdict(status: AuthStatus, reason: Option<FailReason>) -> Verdict {
     match (status, reason) {
         (AuthStatus::Success, _) => Verdict::Authorized,
-        (_, Some(reason)) => reason.into(),
+        (_, Some(reason)) => Verdict::Failed(reason),
         (AuthStatus::Unauthorized | AuthStatus::Processing | AuthStatus::Failed, None) => {
             Verdict::Pending
         }
@@ -315,6 +357,11 @@ mod tests {
             "seller id already authorized",
         );
         check(StartSessionError::Field(field()), 900_002, told);
+        check(
+            ReadStoreScopesError::UnknownStore,
+            940_002,
+            "store not exist",
+        );
         check(UnbindStoreError::UnknownClient, 910_001, "user not exist");
         check(UnbindStoreError::UnknownStore, 940_002, "store not exist");
         check(CreateEndpointError::Field(field()), 900_002, told);
@@ -362,6 +409,14 @@ mod tests {
             GetCredentialError::NoAccessToken,
             900_002,
             "store_id is authorized by api_key and api_secret, which are no access token",
+        );
+        check(
+            ReadStoreScopesError::NotAuthorized {
+                status: AuthStatus::Failed,
+                reason: Some(FailReason::AuthExpired),
+            },
+            900_002,
+            "store_id is not authorized: it is FAILED with AUTH_EXPIRED",
         );
         let wait = Duration::from_secs(7);
         let dead = ApiError::from(GetCredentialError::Unavailable { retry_after: wait });
@@ -418,12 +473,12 @@ mod tests {
         assert_eq!(verdict(AuthStatus::Success, None), Verdict::Authorized);
         assert_eq!(
             verdict(AuthStatus::Failed, Some(FailReason::UserDenied)),
-            FailReason::UserDenied.into()
+            Verdict::Failed(FailReason::UserDenied)
         );
         assert_eq!(verdict(AuthStatus::Processing, None), Verdict::Pending);
         assert_ne!(
-            Verdict::kept(FailReason::UserDenied),
-            FailReason::UserDenied.into()
+            Verdict::Kept(FailReason::UserDenied),
+            Verdict::Failed(FailReason::UserDenied)
         );
     }
 }

@@ -6,12 +6,11 @@ mod authorization;
 mod gateway;
 mod idempotency;
 mod payload;
+mod visitor;
 
-use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
-use actix_web::error::InternalError;
 use actix_web::{FromRequest, HttpRequest};
 use broker::Caller;
 use bytes::Bytes;
@@ -22,9 +21,9 @@ use serde::de::DeserializeOwned;
 use validator::Validate;
 
 use crate::api_error::ApiError;
-use crate::page;
 pub(crate) use gateway::Gateway;
 use gateway::{Admitted, Body};
+pub(crate) use visitor::Visitor;
 
 /// A call that changes nothing. Its signature must have a nonce, which stays unspent.
 pub(crate) struct Reading<R, C = R> {
@@ -56,9 +55,6 @@ pub(crate) struct Repeatable<R, C = R> {
 pub(crate) struct Unsigned<R> {
     pub(crate) body: R,
 }
-
-/// A seller's browser that does not come too often.
-pub(crate) struct Visitor;
 
 /// The request of a platform, which signs the bytes of its body: nothing is known of it but its size.
 pub(crate) struct Told {
@@ -154,24 +150,6 @@ impl<R: DeserializeOwned + Validate + 'static> FromRequest for Unsigned<R> {
             Ok(Self { body: body.read()? })
         }
         .boxed_local()
-    }
-}
-
-impl FromRequest for Visitor {
-    type Error = actix_web::Error;
-    type Future = Ready<Result<Self, actix_web::Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let gateway = match Gateway::of(request) {
-            Ok(gateway) => gateway,
-            Err(error) => return ready(Err(error.into())),
-        };
-        ready(match gateway.limit_address(request) {
-            Ok(()) => Ok(Self),
-            Err(wait) => {
-                Err(InternalError::from_response("too many requests", page::busy(wait)).into())
-            }
-        })
     }
 }
 

@@ -7,6 +7,7 @@ pub mod code;
 mod convert;
 mod extract;
 mod handlers;
+mod language;
 mod machine;
 mod measure;
 mod openapi;

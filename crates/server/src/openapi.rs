@@ -197,6 +197,7 @@ mod tests {
                 "/v1/store/create",
                 "/v1/store/list",
                 "/v1/store/query",
+                "/v1/store/scopes",
                 "/v1/store/session",
                 "/v1/store/unbind",
                 "/v1/store/update",

@@ -1,5 +1,6 @@
 //! The command line: one module per command.
 
+mod authorization;
 mod bench;
 mod call;
 mod doctor;
@@ -56,6 +57,8 @@ enum Command {
     Institution(institution::InstitutionCommand),
     #[command(subcommand)]
     Platform(platform::PlatformCommand),
+    #[command(subcommand)]
+    Authorization(authorization::AuthorizationCommand),
     Call(call::Call),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -97,6 +100,7 @@ impl CommandLine {
             Command::Sandbox(command) => command.run().await,
             Command::Institution(command) => command.run(config).await,
             Command::Platform(command) => command.run(config).await,
+            Command::Authorization(command) => command.run(config).await,
             Command::Call(command) => command.run(config).await,
             // Its future is large, and the stack of the first thread is not ours to size.
             Command::Bench(command) => Box::pin(command.run()).await,
@@ -181,6 +185,21 @@ mod tests {
                 true,
             ),
             ("platform configure NOWHERE --client-id i", false),
+            ("institution create --name N --colour #0a5 --logo f", true),
+            ("institution create --name N --colour green", false),
+            ("institution set app_1 --colour #00aa55", true),
+            ("institution set app_1 --no-colour --no-logo", true),
+            ("institution set app_1 --colour #0a5 --no-colour", false),
+            ("institution set app_1 --logo f --no-logo", false),
+            ("authorization show 0595-9440-0153", true),
+            ("authorization show 059594400153 --json", true),
+            (
+                "authorization show auth_0192f0c1000070008000000000000001",
+                true,
+            ),
+            ("authorization show 0595-9440", false),
+            ("authorization show req_0192f0c10000700080000000", false),
+            ("authorization show", false),
             ("call store/query {} --app-id a --secret-file f", true),
             ("call store/query --app-id a --secret-file f", true),
             ("call ../query {} --app-id a --secret-file f", false),

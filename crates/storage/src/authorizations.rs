@@ -1,18 +1,18 @@
 //! Attempts to get a store authorized.
 
+mod key;
+pub mod lookup;
+
 use chrono::{DateTime, Utc};
 use domain::authorization::AuthorizationStatus;
 use domain::{
     AuthType, Authorization, AuthorizationId, AuthorizationState, FailReason, GrantId,
     InstitutionId, LeaseId, Platform, PlatformAppId, ShopLabel, StoreId,
 };
-use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Set,
 };
-
-use uuid::Uuid;
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
@@ -22,12 +22,18 @@ use crate::news::News;
 use crate::row::authorization::{ActiveModel, Column, Entity, Model};
 use crate::sealing::{Fingerprint, Sealed};
 
+pub use key::{
+    KeyWork, find_fingerprint, has_due_key_for_worker, lease_due_keys_for_worker, reschedule_key,
+    take_key,
+};
+
 /// What an attempt carries beside its public facts.
 #[derive(Debug)]
 pub enum Carried {
     /// The hash of the single-use state in the link.
     Link { state_hash: [u8; 32] },
-    /// Nothing: the link leads to a page of ours, and each click on it has a state of its own.
+    /// Nothing: the link leads to a page of ours, where each click has a state of its own, or a key is handed
+    /// in.
     HostedLink,
     /// Nothing: what it exchanges is in the hands of whoever began it, and claimed it with that.
     Claimed,
@@ -59,7 +65,8 @@ pub async fn insert(tx: &Tx, new: &Authorization, carried: Carried) -> Result<()
         AuthorizationState::Exchanging { lease, lease_until } => {
             (Some(lease.uuid()), to_millis(lease_until))
         }
-        AuthorizationState::Pending
+        AuthorizationState::AwaitingKey
+        | AuthorizationState::Pending
         | AuthorizationState::Succeeded
         | AuthorizationState::Failed { .. }
         | AuthorizationState::Superseded => (None, 0),
@@ -213,7 +220,8 @@ pub async fn finish(
 ) -> Result<(), StorageError> {
     let reason = match ended.state {
         AuthorizationState::Failed { reason } => Some(reason.code().to_owned()),
-        AuthorizationState::Pending
+        AuthorizationState::AwaitingKey
+        | AuthorizationState::Pending
         | AuthorizationState::Exchanging { .. }
         | AuthorizationState::Succeeded
         | AuthorizationState::Superseded => None,
@@ -234,6 +242,9 @@ pub async fn finish(
         AuthorizationState::Exchanging { lease, .. } => query
             .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
             .filter(Column::LeaseId.eq(lease.uuid())),
+        AuthorizationState::AwaitingKey => query
+            .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+            .filter(Column::Credential.is_null()),
         AuthorizationState::Pending
         | AuthorizationState::Succeeded
         | AuthorizationState::Failed { .. }
@@ -245,95 +256,6 @@ pub async fn finish(
     let stale = StorageError::stale("authorizations", ended.id);
     tx.write_later(Write::one("authorizations", query.into_query(), stale))
         .await
-}
-
-/// A KEY attempt whose credential is to be proven now.
-#[derive(Debug)]
-pub struct KeyWork {
-    pub authorization: Authorization,
-    pub credential: Sealed,
-    pub fingerprint: Fingerprint,
-    /// How often it was tried before.
-    pub attempts: usize,
-}
-
-/// Whether any KEY attempt is due; asked before a transaction is opened for it.
-pub async fn has_due_key_for_worker(
-    db: &impl Executor,
-    now: DateTime<Utc>,
-) -> Result<bool, StorageError> {
-    let due: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due_keys(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(due.is_some())
-}
-
-fn due_keys(now: DateTime<Utc>) -> Condition {
-    Condition::all()
-        .add(is_word(Column::Status, AuthorizationStatus::Pending.code()))
-        .add(is_word(Column::AuthType, AuthType::Key.code()))
-        .add(Column::NextAttemptAt.lte(to_millis(now)))
-        .add(Column::LeaseUntil.lte(to_millis(now)))
-}
-
-/// Leases KEY attempts that are due, oldest first; nobody else gets them before `lease_until`.
-pub async fn lease_due_keys_for_worker(
-    tx: &Tx,
-    now: DateTime<Utc>,
-    lease: LeaseId,
-    lease_until: DateTime<Utc>,
-    limit: u64,
-) -> Result<Vec<KeyWork>, StorageError> {
-    let rows = Entity::find()
-        .filter(due_keys(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
-    let change = ActiveModel {
-        lease_id: Set(Some(lease.uuid())),
-        lease_until: Set(to_millis(lease_until)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
-        .exec(tx.connection())
-        .await?;
-    rows.into_iter().map(KeyWork::try_from).collect()
-}
-
-/// Puts a KEY attempt back, to be tried again at `next_attempt_at`. Does nothing if the lease was lost.
-pub async fn reschedule_key(
-    tx: &Tx,
-    id: AuthorizationId,
-    lease: LeaseId,
-    next_attempt_at: DateTime<Utc>,
-) -> Result<(), StorageError> {
-    let change = ActiveModel {
-        lease_until: Set(0),
-        next_attempt_at: Set(Some(to_millis(next_attempt_at))),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .col_expr(
-            Column::Attempts,
-            sea_orm::sea_query::Expr::col(Column::Attempts).add(1),
-        )
-        .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
-        .filter(Column::LeaseId.eq(lease.uuid()))
-        .exec(tx.connection())
-        .await?;
-    Ok(())
 }
 
 /// Attempts that nobody finished in time and nobody is working on.
@@ -408,6 +330,12 @@ fn read_state(row: &Model) -> Result<AuthorizationState, StorageError> {
     let corrupt = |what| StorageError::corrupt("authorizations", id, what);
     let status = AuthorizationStatus::from_code(&row.status).ok_or_else(|| corrupt("status"))?;
     match status {
+        // A key that was handed in is erased by the end of its attempt, and not before.
+        AuthorizationStatus::Pending
+            if row.auth_type == AuthType::Key.code() && row.credential.is_none() =>
+        {
+            Ok(AuthorizationState::AwaitingKey)
+        }
         AuthorizationStatus::Pending => Ok(AuthorizationState::Pending),
         AuthorizationStatus::Succeeded => Ok(AuthorizationState::Succeeded),
         AuthorizationStatus::Superseded => Ok(AuthorizationState::Superseded),
@@ -424,34 +352,5 @@ fn read_state(row: &Model) -> Result<AuthorizationState, StorageError> {
             ),
             lease_until: from_millis(row.lease_until, "authorizations", id)?,
         }),
-    }
-}
-
-impl TryFrom<Model> for KeyWork {
-    type Error = StorageError;
-
-    fn try_from(row: Model) -> Result<Self, StorageError> {
-        let id = AuthorizationId::new(row.id);
-        let corrupt = |what| StorageError::corrupt("authorizations", id, what);
-        let credential = row
-            .credential
-            .clone()
-            .ok_or_else(|| corrupt("KEY without credential"))?;
-        let (Some(value), Some(key_id)) = (&row.fingerprint, &row.fingerprint_key_id) else {
-            return Err(corrupt("KEY without fingerprint"));
-        };
-        let fingerprint = Fingerprint {
-            value: value
-                .as_slice()
-                .try_into()
-                .map_err(|_| corrupt("fingerprint"))?,
-            key_id: key_id.clone(),
-        };
-        Ok(Self {
-            credential: Sealed(credential),
-            fingerprint,
-            attempts: usize::try_from(row.attempts).map_err(|_| corrupt("attempts"))?,
-            authorization: Authorization::try_from(row)?,
-        })
     }
 }

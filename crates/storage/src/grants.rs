@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthorizationId, Grant, GrantId, InstitutionId, Platform, ProvenShop, ShopIdentity, ShopLabel,
-    StoreId,
+    AuthorizationId, Disclosure, Grant, GrantId, InstitutionId, Platform, ProvenShop, ShopIdentity,
+    ShopLabel, StoreId,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
@@ -26,6 +26,7 @@ const ENDED: &str = "ENDED";
 pub struct GrantSecrets {
     pub credential: Sealed,
     pub refresh_token: Option<Sealed>,
+    pub disclosure: Disclosure,
 }
 
 pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), StorageError> {
@@ -40,6 +41,7 @@ pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), S
         shop_label: new.shop.label.as_ref().map(ToString::to_string),
         origin: new.origin.clone(),
         credential: Some(secrets.credential.0),
+        disclosure: secrets.disclosure.code().to_owned(),
         scopes: serde_json::json!(new.scopes).to_string(),
         scopes_told: new.scopes_told.clone(),
         expires_at: new.expires_at.map(to_millis),
@@ -60,6 +62,8 @@ pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), S
         refresh_failure: None,
         scopes_due_at: to_millis(new.scopes_due_at),
         scopes_fence: 0,
+        scopes_lease_until: 0,
+        scopes_outcome: None,
     };
     let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
     tx.write_later(Write::any("grants", insert)).await
@@ -93,6 +97,7 @@ pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), St
 #[derive(Clone, Debug)]
 pub struct HeldCredential {
     pub sealed: Sealed,
+    pub disclosure: Disclosure,
     /// `None` where the platform gives it no end.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it may be renewed next; `None` where nothing renews it.
@@ -121,7 +126,9 @@ pub async fn find_credential(
             .transpose()
     };
     let missing = || StorageError::corrupt("grants", id, "LIVE without a credential");
+    let unknown = || StorageError::corrupt("grants", id, "disclosure");
     Ok(Some(HeldCredential {
+        disclosure: Disclosure::from_code(&row.disclosure).ok_or_else(unknown)?,
         sealed: Sealed(row.credential.ok_or_else(missing)?),
         expires_at: instant(row.expires_at)?,
         next_refresh_at: instant(row.next_refresh_at)?,

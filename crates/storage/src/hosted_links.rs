@@ -66,6 +66,14 @@ pub async fn find_by_token(
     }
 }
 
+/// Whether an attempt has a link of ours, which a key that was handed in came by.
+pub async fn has_one(tx: &Tx, authorization: AuthorizationId) -> Result<bool, StorageError> {
+    let row = hosted_link::Entity::find_by_id(authorization.uuid())
+        .one(tx.connection())
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Keeps which code came of an attempt's link, where it has one, so that the same callback is known again.
 pub async fn keep_code(
     tx: &Tx,

@@ -153,6 +153,53 @@ pub async fn confirm(
     }))
 }
 
+/// A launch that offered something, for the browser that was shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedLaunch {
+    pub shop: ShopLabel,
+    pub language: Option<String>,
+    /// What the offer was; of a launch that was confirmed, what came of it.
+    pub institution: InstitutionId,
+    pub authorization: AuthorizationId,
+    pub is_confirmed: bool,
+    /// Of the value in the page's form.
+    pub token_hash: Option<Vec<u8>>,
+}
+
+/// The launch that offered something to the browser with this cookie, whether it was taken up or is over. The
+/// cookie is its own proof, so no institution is asked for.
+pub async fn find_offered(
+    db: &impl Executor,
+    launch: LaunchId,
+    platform: Platform,
+    cookie_hash: [u8; 32],
+) -> Result<Option<OfferedLaunch>, StorageError> {
+    let row = Entity::find_by_id(launch.uuid())
+        .filter(Column::Platform.eq(platform.code()))
+        .filter(Column::CookieHash.eq(cookie_hash.to_vec()))
+        .one(db.connection())
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let (Some(institution), Some(authorization)) = (row.institution_id, row.authorization_id)
+    else {
+        return Err(StorageError::corrupt(
+            "launches",
+            launch,
+            "an offer of nothing",
+        ));
+    };
+    Ok(Some(OfferedLaunch {
+        shop: ShopLabel::from_checked(&row.shop_label),
+        language: row.language,
+        institution: InstitutionId::new(institution),
+        authorization: AuthorizationId::new(authorization),
+        is_confirmed: row.status == CONFIRMED,
+        token_hash: row.token_hash,
+    }))
+}
+
 /// The shop's stable id that the platform signed beside this label last, in a launch of this app.
 pub async fn find_identity_for_worker(
     db: &impl Executor,

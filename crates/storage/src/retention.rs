@@ -13,8 +13,8 @@ use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
 use crate::row::{
     access_token, authorization, credential_request, delivery, endpoint, grant, idempotency_key,
-    institution_key, launch, nonce, online_token, outbox, platform_event, pushed_code, revocation,
-    store,
+    institution_key, launch, nonce, online_exchange, online_token, outbox, platform_event,
+    pushed_code, revocation, store,
 };
 
 /// How many rows of a table went. Rows of other tables that went with them are not counted.
@@ -107,14 +107,14 @@ pub async fn delete_initiated_for_worker(
     ])
 }
 
-/// Deletes at most `limit` each of the tokens of sessions and the pushed codes that are over, and of the
-/// requests for credentials that were made before `before`.
+/// Deletes at most `limit` each of the tokens of sessions, their exchanges and the pushed codes that are over,
+/// and of the requests for credentials that were made before `before`.
 pub async fn delete_handed_out_for_worker(
     tx: &Tx,
     now: DateTime<Utc>,
     before: DateTime<Utc>,
     limit: u64,
-) -> Result<[Deleted; 3], StorageError> {
+) -> Result<[Deleted; 4], StorageError> {
     let expired = |now| Expired {
         now: to_millis(now),
         limit,
@@ -126,6 +126,17 @@ pub async fn delete_handed_out_for_worker(
                 "online_tokens",
                 online_token::Column::ExpiresAt,
                 [online_token::Column::Id],
+            )
+            .await?,
+        expired(now)
+            .delete::<online_exchange::Entity, 2>(
+                tx,
+                "online_exchanges",
+                online_exchange::Column::ExpiresAt,
+                [
+                    online_exchange::Column::StoreId,
+                    online_exchange::Column::SessionHash,
+                ],
             )
             .await?,
         expired(now)

@@ -1,9 +1,12 @@
 //! Grants whose scopes are read again: when, by whom, and what was read.
 //!
-//! What is due is the one thing that is written of it. Who leases a grant puts it off to the end of the
+//! For the worker, what is due is the one thing that counts. Who leases a grant puts it off to the end of the
 //! lease, so that it is due again if that process dies; and who has a hint puts it to now, also while it is
 //! being read, since that reading may be of before. A reading that was overtaken by the next one is told by
 //! its fencing number, and counts no more.
+//!
+//! For a call that wants to know now, it is written beside that until when somebody reads, and what came of
+//! the last reading: it joins the one that is under way.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -21,6 +24,7 @@ use crate::executor::{Executor, Tx, Write};
 use crate::grants::LIVE;
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
+use crate::news::News;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 use crate::shape::filled;
@@ -47,6 +51,46 @@ pub struct Turn {
     grant: GrantId,
     fence: i64,
     put_off_to: i64,
+}
+
+impl Turn {
+    /// Larger than that of every reading of the grant before.
+    pub const fn number(self) -> i64 {
+        self.fence
+    }
+}
+
+/// What came of a reading that did not end the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadingOutcome {
+    Read,
+    /// The grant may not ask.
+    NotTold,
+    /// The platform gave no answer, or there was nothing to ask it with.
+    Unanswered,
+}
+
+impl ReadingOutcome {
+    pub const ALL: [Self; 3] = [Self::Read, Self::NotTold, Self::Unanswered];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Read => "READ",
+            Self::NotTold => "NOT_TOLD",
+            Self::Unanswered => "UNANSWERED",
+        }
+    }
+}
+
+/// The latest reading of a grant's scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastReading {
+    /// The [`Turn::number`]; 0 where there was none.
+    pub number: i64,
+    /// In the past if it is over, or if whoever read died.
+    pub leased_until: DateTime<Utc>,
+    /// `None` while it is under way, if it was cut off, and where there was none.
+    pub outcome: Option<ReadingOutcome>,
 }
 
 /// Whether the scopes of any of the platform's grants are due; asked before a transaction is opened for it.
@@ -89,8 +133,40 @@ pub async fn lease_due_for_worker(
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.connection())
         .await?;
+    lease(tx, &rows, lease_until).await?;
+    Ok(readable(rows, to_millis(lease_until)))
+}
+
+/// Leases one live grant, due or not, unless somebody reads its scopes. Waits for whoever is about to.
+pub async fn lease_one(
+    tx: &Tx,
+    institution: InstitutionId,
+    grant: GrantId,
+    now: DateTime<Utc>,
+    lease_until: DateTime<Utc>,
+) -> Result<Option<ScopeReading>, StorageError> {
+    let rows = Entity::find_by_id(grant.uuid())
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Status.eq(LIVE))
+        .filter(Column::ScopesLeaseUntil.lte(to_millis(now)))
+        .lock_exclusive()
+        .all(tx.connection())
+        .await?;
+    lease(tx, &rows, lease_until).await?;
+    rows.into_iter()
+        .next()
+        .map(|row| reading(row, to_millis(lease_until)))
+        .transpose()
+}
+
+async fn lease(tx: &Tx, rows: &[Model], lease_until: DateTime<Utc>) -> Result<(), StorageError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let change = ActiveModel {
         scopes_due_at: Set(to_millis(lease_until)),
+        scopes_lease_until: Set(to_millis(lease_until)),
+        scopes_outcome: Set(None),
         ..Default::default()
     };
     Entity::update_many()
@@ -99,7 +175,31 @@ pub async fn lease_due_for_worker(
         .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
-    Ok(readable(rows, to_millis(lease_until)))
+    Ok(())
+}
+
+/// The latest reading of a live grant's scopes, under way or over.
+pub async fn find_last(
+    db: &impl Executor,
+    institution: InstitutionId,
+    grant: GrantId,
+) -> Result<Option<LastReading>, StorageError> {
+    let row = Entity::find_by_id(grant.uuid())
+        .filter(Column::InstitutionId.eq(institution.uuid()))
+        .filter(Column::Status.eq(LIVE))
+        .one(db.connection())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let read = |code: String| {
+        let mut all = ReadingOutcome::ALL.into_iter();
+        all.find(|outcome| outcome.code() == code)
+            .ok_or_else(|| StorageError::corrupt("grants", grant, "scopes_outcome"))
+    };
+    Ok(Some(LastReading {
+        number: row.scopes_fence,
+        leased_until: from_millis(row.scopes_lease_until, "grants", grant)?,
+        outcome: row.scopes_outcome.map(read).transpose()?,
+    }))
 }
 
 /// One grant that cannot be read must not hold up the others; it comes again when its lease is over.
@@ -130,6 +230,7 @@ pub async fn is_held(tx: &Tx, turn: Turn) -> Result<bool, StorageError> {
 pub async fn finish_for_worker(
     tx: &Tx,
     turn: Turn,
+    outcome: ReadingOutcome,
     scopes: Option<&Scopes>,
     next: DateTime<Utc>,
 ) -> Result<(), StorageError> {
@@ -138,11 +239,14 @@ pub async fn finish_for_worker(
         .finally(Expr::col(Column::ScopesDueAt));
     let mut update = Entity::update_many()
         .col_expr(Column::ScopesDueAt, Expr::Case(Box::new(due)))
+        .col_expr(Column::ScopesLeaseUntil, Expr::val(0_i64))
+        .col_expr(Column::ScopesOutcome, Expr::val(outcome.code()))
         .filter(held(turn));
     if let Some(scopes) = scopes {
         let text = serde_json::json!(scopes).to_string();
         update = update.col_expr(Column::Scopes, Expr::val(text));
     }
+    tx.announce(News::Outcomes);
     tx.write_later(Write::any("grants", update.into_query()))
         .await
 }

@@ -65,6 +65,23 @@ pub async fn list_live_for_worker(
         .collect()
 }
 
+/// Whether the shop has a live grant.
+pub async fn has_live_for_worker(
+    db: &impl Executor,
+    shop: AuthorizedShop<'_>,
+) -> Result<bool, StorageError> {
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(is_word(Column::Status, "LIVE"))
+        .filter(of_shop(shop))
+        .limit(1)
+        .into_tuple()
+        .one(db.connection())
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Whether the grant still has the credential that the platform was asked about. One that was renewed
 /// meanwhile is not dead because its predecessor is.
 pub async fn has_credential(

@@ -29,6 +29,8 @@ async fn institutions_and_apps_are_listed_for_scripts_and_for_people() {
             "redirect_origins": ["https://pay.example"],
             "links": "direct",
             "allow": [],
+            "colour": null,
+            "logo": null,
             "created_at": null,
         }])
     );
@@ -111,6 +113,8 @@ async fn an_institution_is_changed_in_what_is_named() {
             "redirect_origins": ["https://a.example", "https://b.example"],
             "links": "direct",
             "allow": ["rabbitmq"],
+            "colour": null,
+            "logo": null,
             "created_at": null,
         })
     );

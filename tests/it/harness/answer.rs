@@ -44,6 +44,12 @@ impl Answer {
         data
     }
 
+    /// A page's text without the id of the request, which differs between any two answers.
+    pub(crate) fn page(&self) -> String {
+        let request_id = self.header("x-request-id").expect("every answer has one");
+        self.text.replace(request_id, "…")
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }

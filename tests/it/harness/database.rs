@@ -68,7 +68,8 @@ impl TestDatabase {
     }
 
     /// Runs SQL behind everybody's back.
-    pub(crate) async fn execute(&self, sql: &'static str) {
+    pub(crate) async fn execute(&self, sql: impl Into<String>) {
+        let sql = AssertSqlSafe(sql.into());
         match self.place {
             Place::File(_) => {
                 let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
@@ -95,6 +96,50 @@ impl TestDatabase {
             }
         }
         .expect("a query for one number")
+    }
+
+    /// Everything that stands in the tables, to be compared with what stands there later.
+    pub(crate) async fn contents(&self) -> Vec<String> {
+        let tables = match self.place {
+            Place::File(_) => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+            Place::Server { .. } => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+            }
+        };
+        let mut contents = Vec::new();
+        for table in self.texts(tables).await {
+            let rows = match self.place {
+                Place::File(_) => {
+                    let columns = format!("SELECT name FROM pragma_table_info('{table}')");
+                    let columns = self.texts(columns).await;
+                    let quoted: Vec<_> = columns
+                        .iter()
+                        .map(|column| format!("quote(\"{column}\")"))
+                        .collect();
+                    format!("SELECT {} FROM \"{table}\"", quoted.join(" || ' ' || "))
+                }
+                Place::Server { .. } => format!("SELECT row_::text FROM \"{table}\" AS row_"),
+            };
+            let mut rows = self.texts(rows).await;
+            rows.sort_unstable();
+            contents.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
+        }
+        contents
+    }
+
+    async fn texts(&self, sql: impl Into<String>) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.into());
+        match self.place {
+            Place::File(_) => {
+                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await
+            }
+            Place::Server { .. } => {
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await
+            }
+        }
+        .expect("a query for texts")
     }
 
     pub(crate) async fn delete(self) {

@@ -53,8 +53,8 @@ pub(super) const EXCLUSIVE: [(&str, &[&str]); 12] = [
         ],
     ),
     ("lapin", &["messaging"]),
-    // `shopgrant` plays an institution and a seller, who may go wherever they like.
-    ("reqwest", &["egress", "shopgrant"]),
+    // `shopgrant` plays an institution and a seller, `sandbox` a shop, who may go wherever they like.
+    ("reqwest", &["egress", "sandbox", "shopgrant"]),
     ("sea-orm", &["storage"]),
     ("sea-orm-migration", &["migrations", "storage"]),
     ("sqlx", &["storage"]),

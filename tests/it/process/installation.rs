@@ -114,7 +114,17 @@ impl Installation {
 
     /// An institution that the operator made, with a token.
     pub(crate) async fn institution(&self, serve: &Address, name: &str) -> Institution {
-        let arguments = [
+        self.institution_with(serve, name, &[]).await
+    }
+
+    /// The same, with more that the operator says of it.
+    pub(crate) async fn institution_with(
+        &self,
+        serve: &Address,
+        name: &str,
+        more: &[&str],
+    ) -> Institution {
+        let mut arguments = vec![
             "institution",
             "create",
             "--name",
@@ -123,6 +133,7 @@ impl Installation {
             ORIGIN,
             "--json",
         ];
+        arguments.extend(more);
         let created = self.settings.json(&arguments).await;
         let text = |field: &str| created[field].as_str().unwrap();
         let http = self.seller.http.clone();

@@ -30,6 +30,29 @@ pub(crate) fn node(script: &str) -> Command {
     command
 }
 
+/// A story under `tests/browser`, which Node tells with the browser at [`chromium`].
+pub(crate) fn browser(story: &str) -> Command {
+    assert!(
+        tests().join("node_modules/playwright-core").is_dir(),
+        "tests/node_modules is missing or old: run `tests/run`, or `(cd tests && npm ci)`"
+    );
+    let mut command = Command::new("node");
+    command.arg(tests().join("browser").join(story));
+    command
+}
+
+/// Debian's Chromium, or the one that the environment names.
+pub(crate) fn chromium() -> String {
+    let named = std::env::var_os("SHOPGRANT_TEST_CHROMIUM");
+    let path = named.map_or("/usr/bin/chromium".into(), PathBuf::from);
+    assert!(
+        path.exists(),
+        "there is no {}: run `tests/run`, or `apt-get install chromium fonts-noto-cjk`",
+        path.display()
+    );
+    path.display().to_string()
+}
+
 /// What a script answers to a question in JSON.
 pub(crate) async fn ask(command: Command, question: &Value) -> Value {
     let answer = Running::start(command, question.to_string())

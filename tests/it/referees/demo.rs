@@ -17,10 +17,11 @@ const URL_STEPS: [&str; 9] = [
 
 const BOTH_SITES_STEPS: [&str; 2] = ["the seller approves", "the same shop on the other site"];
 
-const KEY_STEPS: [&str; 8] = [
+const KEY_STEPS: [&str; 9] = [
     "the key is right",
     "the key is wrong",
     "the key may not read",
+    "the seller pastes the key",
     "the key is another shop's",
     "the platform is down, then up",
     "the store is authorized already",
@@ -40,7 +41,10 @@ const HOSTED_STEPS: [&str; 8] = [
 ];
 
 /// What the platforms begin, what happens to grants that work, and what is handed out.
-const SHOPLINE_STEPS: [&str; 6] = [
+const SHOPLINE_STEPS: [&str; 9] = [
+    "a hosted link is followed",
+    "its address is sent to another",
+    "a hosted link is declined",
     "the app is opened on the platform",
     "the app is removed there",
     "its access token is fetched",
@@ -81,14 +85,28 @@ async fn check(arguments: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings::none(directory.path());
     let arguments = [&["demo", "--auto"], arguments].concat();
-    let printed = settings.run(&arguments).await.succeeded();
+    let demo = settings.start(&arguments);
+    let expected = expected_lines();
+    // How long all of it takes is the machine's affair; every step has its time.
+    for number in 0..expected.len() {
+        demo.line(number).await;
+    }
+    let printed = demo.finish().await.succeeded();
     assert!(!printed.contains("FAIL"), "{printed}");
-    // WooCommerce names no shop, so that no key there can be another's.
+    for line in expected {
+        assert_eq!(printed.matches(&line).count(), 1, "{line}\n{printed}");
+    }
+}
+
+/// How the line of each step begins.
+fn expected_lines() -> Vec<String> {
+    // WooCommerce names no shop, so that no key there can be another's; its shops send keys by themselves.
     let woocommerce = KEY_STEPS
         .iter()
         .filter(|step| !step.contains("another shop's"))
+        .chain(&["the shop pushes the key"])
         .copied();
-    for (platform, auth_type, steps) in [
+    let steps = [
         (
             "SHOPLINE",
             "URL",
@@ -104,12 +122,15 @@ async fn check(arguments: &[&str]) {
         ("SHOPLINE_EU", "URL", BOTH_SITES_STEPS.to_vec()),
         ("SHOPIFY", "KEY", KEY_STEPS.to_vec()),
         ("WOOCOMMERCE", "KEY", woocommerce.collect()),
-    ] {
-        for step in steps {
-            let line = format!("ok    {platform:<11}  {auth_type}  {step:<35}  ");
-            assert_eq!(printed.matches(&line).count(), 1, "{line}\n{printed}");
-        }
-    }
+    ];
+    steps
+        .into_iter()
+        .flat_map(|(platform, auth_type, steps)| {
+            steps
+                .into_iter()
+                .map(move |step| format!("ok    {platform:<11}  {auth_type}  {step:<35}  "))
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

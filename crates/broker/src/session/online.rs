@@ -1,26 +1,37 @@
 //! A token of the user's own, which lives as long as the session and stands beside the store's grant.
 
+mod exchange;
+
 use std::time::Duration;
 
-use domain::{CredentialAccess, GrantId, OnlineTokenId, RequiredScope, Scopes, Store, StoreState};
-use platforms::{PlatformFailure, SessionProof, SessionUser, adapter};
-use secrecy::{ExposeSecret, SecretString};
+use domain::{CredentialAccess, FailReason, LeaseId, Store, StoreState};
+use platforms::SessionUser;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use storage::credential_requests::{CredentialCall, CredentialOutcome};
+use storage::online_exchanges::{self, OnlineSession};
 use storage::online_tokens::{self, OnlineToken};
 use storage::sealing::Place;
-use storage::{Tx, stores};
+use storage::{Executor, News, StorageError, Tx};
+use tokio::time::Instant;
 
-use super::{Exchange, StartSession, StartSessionError, log_failure};
+use self::exchange::Turn;
+use super::{Exchange, StartSession, StartSessionError};
 use crate::Broker;
 use crate::caller::{CallError, Caller};
+use crate::change::Decision;
+use crate::complete_callback::CLAIM_LIFE;
 use crate::credentials::{Asked, HandedOut, without_refusal};
 use crate::internal::Internal;
+use crate::outcome::REPEAT_WAIT;
 use crate::secret_text::sha256;
 use crate::store_request::StoreRef;
 
 /// When to try again after a platform that could not be reached.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How long it is remembered why an exchange failed, or that it was cut off: longer than anybody waits for
+/// it.
+const EXCHANGE_KEPT: Duration = Duration::from_mins(1);
 
 /// A user's token, as it is handed out.
 #[derive(Debug)]
@@ -61,8 +72,9 @@ impl Broker {
         found?.map_err(CallError::Refused)
     }
 
-    /// A caller who did not get the answer gets it again once it is kept. Calls that come before that ask the
-    /// platform each by itself.
+    /// A session token is exchanged by one call at a time, whatever process it came to, since the platform may
+    /// take it once. Who sends it meanwhile gets what came of that, and who sends it later the token that is
+    /// kept.
     async fn find_online_token(
         &self,
         asked: &Asked<'_>,
@@ -71,121 +83,120 @@ impl Broker {
         if asked.institution.credential_access != CredentialAccess::Granted {
             return Ok(Err(StartSessionError::Forbidden));
         }
-        let found = asked
-            .meant
-            .find(self.storage(), asked.institution.id)
-            .await?;
-        let Some(store) = found else {
-            return Ok(Err(StartSessionError::UnknownStore));
-        };
-        let StoreState::Success(authorized) = &store.state else {
-            let status = store.status();
-            return Ok(Err(StartSessionError::NotAuthorized { status }));
-        };
-        let grant = authorized.grant;
         let session_hash = sha256(command.session_token.expose_secret());
-        let kept = online_tokens::find_by_session(
-            self.storage(),
-            store.institution,
-            store.id,
-            session_hash,
-            self.now(),
-        )
-        .await?;
-        if let Some(kept) = kept.filter(|kept| kept.grant == grant) {
-            return self.open_online(kept).map(Ok);
-        }
-        let prepared = self
-            .storage()
-            .write(async |tx: &Tx| self.prepare(tx, &store, command).await)
-            .await?;
-        let exchange = match prepared {
-            Ok((exchange, _)) => exchange,
-            Err(problem) => return Ok(Err(problem.into())),
-        };
-        let broker = self.clone();
-        let exchanging =
-            self.spawn(async move { broker.exchange_online(exchange, store, session_hash).await });
-        exchanging.await.map_err(Internal::new)?
-    }
-
-    async fn exchange_online(
-        &self,
-        exchange: Exchange,
-        store: Store,
-        session_hash: [u8; 32],
-    ) -> Result<Result<OnlineAccess, StartSessionError>, Internal> {
-        let proven = match self.ask(&exchange).await {
-            Ok(proven) => proven,
-            Err(failure) => {
-                log_failure(store.platform, store.id, failure);
-                return Ok(Err(not_exchanged(failure)));
+        let give_up = Instant::now() + REPEAT_WAIT;
+        let mut commits = self.storage().commits(News::Outcomes);
+        let mut awaited: Option<LeaseId> = None;
+        loop {
+            let found = asked
+                .meant
+                .find(self.storage(), asked.institution.id)
+                .await?;
+            let Some(store) = found else {
+                return Ok(Err(StartSessionError::UnknownStore));
+            };
+            if !matches!(store.state, StoreState::Success(_)) {
+                let status = store.status();
+                return Ok(Err(StartSessionError::NotAuthorized { status }));
             }
-        };
-        let StoreState::Success(authorized) = &store.state else {
-            return Err(Internal::new("an online token without a grant"));
-        };
-        let write = adapter(store.platform).facts().write_scope;
-        let required = RequiredScope::read_all(&exchange.app.scopes);
-        let scopes = Scopes::assess(&proven.proof.scopes, &required, write);
-        let grant = authorized.grant;
-        let online = self.seal_online(&store, grant, session_hash, scopes, &proven)?;
-        let is_kept = self
-            .storage()
-            .write(async |tx: &Tx| {
-                let now = stores::find_locked(tx, store.institution, store.id).await?;
-                let holds_grant = now
-                    .as_ref()
-                    .is_some_and(|now| now.authorized_by(grant).is_ok());
-                if holds_grant {
-                    online_tokens::replace(tx, &online).await?;
-                }
-                Ok::<_, Internal>(holds_grant)
-            })
-            .await?;
-        if !is_kept {
-            let reason = domain::FailReason::AuthRevoked;
-            return Ok(Err(StartSessionError::NotExchanged {
-                reason,
-                retry_after: None,
-            }));
+            let session = OnlineSession {
+                institution: store.institution,
+                store: store.id,
+                hash: session_hash,
+            };
+            let ended = self.look_for_online(store, command, session, &mut awaited);
+            if let Some(ended) = ended.await? {
+                return Ok(ended);
+            }
+            let left = give_up.saturating_duration_since(Instant::now());
+            // A process that is about to end pauses no more.
+            if left.is_zero() || self.hurry().is_cancelled() {
+                return Ok(Err(not_exchanged(FailReason::PlatformUnreachable)));
+            }
+            self.pause(left, &mut commits).await;
         }
-        self.open_online(online).map(Ok)
     }
 
-    fn seal_online(
+    /// The token, or why there is none; `None` while somebody else exchanges the session token.
+    async fn look_for_online(
+        &self,
+        store: Store,
+        command: &StartSession,
+        session: OnlineSession,
+        awaited: &mut Option<LeaseId>,
+    ) -> Result<Option<Result<OnlineAccess, StartSessionError>>, Internal> {
+        if let Some(kept) = self.find_kept(self.storage(), &store, session).await? {
+            return Ok(Some(Ok(self.open_online(kept)?)));
+        }
+        let latest = online_exchanges::find(self.storage(), session).await?;
+        if let Some(latest) = latest {
+            if let Some(reason) = latest.failure
+                && *awaited == Some(latest.lease)
+            {
+                return Ok(Some(Err(not_exchanged(reason))));
+            }
+            if latest.leased_until > self.now() {
+                *awaited = Some(latest.lease);
+                return Ok(None);
+            }
+        }
+        match self.begin_online(&store, command, session).await? {
+            Ok(Course::Exchange(exchange, lease)) => {
+                let turn = Turn { session, lease };
+                let broker = self.clone();
+                let work = self
+                    .spawn(async move { broker.exchange_online(&exchange, &store, turn).await });
+                work.await.map_err(Internal::new)?
+            }
+            Ok(Course::Kept(kept)) => Ok(Some(Ok(self.open_online(*kept)?))),
+            Ok(Course::Await) => Ok(None),
+            Err(refusal) => Ok(Some(Err(refusal))),
+        }
+    }
+
+    /// The living token that the session token brought before, beside the grant that the store has now.
+    async fn find_kept(
+        &self,
+        db: &impl Executor,
+        store: &Store,
+        session: OnlineSession,
+    ) -> Result<Option<OnlineToken>, StorageError> {
+        let StoreState::Success(authorized) = &store.state else {
+            return Ok(None);
+        };
+        let (owner, now) = (store.institution, self.now());
+        let kept = online_tokens::find_by_session(db, owner, store.id, session.hash, now).await?;
+        Ok(kept.filter(|kept| kept.grant == authorized.grant))
+    }
+
+    async fn begin_online(
         &self,
         store: &Store,
-        grant: GrantId,
-        session_hash: [u8; 32],
-        scopes: Scopes,
-        proven: &SessionProof,
-    ) -> Result<OnlineToken, Internal> {
-        let missing = || Internal::new("an online token without user, end or token");
-        let user = proven.user.as_ref().ok_or_else(missing)?;
-        let domain::Credential::AccessToken { access_token } = &proven.proof.credential else {
-            return Err(missing());
-        };
-        let id = OnlineTokenId::new(self.next_id());
-        let plain = PlainToken {
-            access_token: access_token.expose_secret().to_owned(),
-            email: user.email.clone(),
-        };
-        let text = SecretString::from(serde_json::to_string(&plain).map_err(Internal::new)?);
-        Ok(OnlineToken {
-            id,
-            institution: store.institution,
-            store: store.id,
-            grant,
-            user: user.id.clone(),
-            session_hash,
-            token: self
-                .keyring()
-                .seal(Place::OnlineToken(id), &text, self.seal_nonce()),
-            scopes,
-            created_at: self.now(),
-            expires_at: proven.proof.expires_at.ok_or_else(missing)?,
-        })
+        command: &StartSession,
+        session: OnlineSession,
+    ) -> Decision<Course, StartSessionError> {
+        let lease = LeaseId::new(self.next_id());
+        self.storage()
+            .write(async |tx: &Tx| {
+                let exchange = match self.prepare(tx, store, command).await? {
+                    Ok((exchange, _)) => exchange,
+                    Err(problem) => return Ok(Err(problem.into())),
+                };
+                let now = self.now();
+                let (until, forget_at) = (now + CLAIM_LIFE, now + EXCHANGE_KEPT);
+                let is_ours =
+                    online_exchanges::lease(tx, session, lease, now, until, forget_at).await?;
+                if !is_ours {
+                    return Ok(Ok(Course::Await));
+                }
+                // Whoever had the right before may have brought the token since we looked.
+                if let Some(kept) = self.find_kept(tx, store, session).await? {
+                    online_exchanges::succeed(tx, session, lease).await?;
+                    return Ok(Ok(Course::Kept(Box::new(kept))));
+                }
+                Ok::<_, Internal>(Ok(Course::Exchange(Box::new(exchange), lease)))
+            })
+            .await
     }
 
     fn open_online(&self, kept: OnlineToken) -> Result<OnlineAccess, Internal> {
@@ -209,10 +220,19 @@ impl Broker {
     }
 }
 
-fn not_exchanged(failure: PlatformFailure) -> StartSessionError {
+/// What a call for a session token comes to that brought nothing yet.
+enum Course {
+    Exchange(Box<Exchange>, LeaseId),
+    Kept(Box<OnlineToken>),
+    /// Somebody exchanges it.
+    Await,
+}
+
+fn not_exchanged(reason: FailReason) -> StartSessionError {
+    let is_transient = reason == FailReason::PlatformUnreachable;
     StartSessionError::NotExchanged {
-        reason: failure.reason(),
-        retry_after: failure.is_transient().then_some(ASK_AGAIN),
+        reason,
+        retry_after: is_transient.then_some(ASK_AGAIN),
     }
 }
 

@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 
-use domain::Platform;
+use domain::{Platform, ScopeAccess};
 use regex::Regex;
 
 use super::*;
+use crate::key_flow::KeyPart;
 use crate::registry::adapter;
 
 fn facts(platform: Platform) -> &'static PlatformFacts {
@@ -226,4 +227,89 @@ fn only_woocommerce_needs_no_app() {
         .filter(|&platform| facts(platform).needs_app == AppNeed::Never)
         .collect();
     assert_eq!(needing, BTreeSet::from([Platform::Woocommerce]));
+}
+
+#[test]
+fn a_guide_has_the_fields_of_its_key() {
+    for platform in Platform::ALL {
+        let adapter = adapter(platform);
+        let parts = adapter.key_flow().map(|flow| {
+            let guide = flow.key_guide();
+            assert!(!guide.place.is_empty() && guide.page.starts_with("https://"));
+            guide
+                .fields
+                .iter()
+                .map(|field| field.part)
+                .collect::<Vec<_>>()
+        });
+        let expected = adapter.facts().key_shape.map(|shape| match shape {
+            KeyShape::Token => vec![KeyPart::Token],
+            KeyShape::KeyPair => vec![KeyPart::ApiKey, KeyPart::ApiSecret],
+        });
+        assert_eq!(parts, expected, "{platform}");
+        let is_key = adapter.facts().auth_types.contains(&AuthType::Key);
+        assert!(is_key || adapter.key_push().is_none(), "{platform}");
+    }
+}
+
+/// What the platforms' documents and ours name, and what is asked for by default.
+#[test]
+fn scopes_have_a_meaning() {
+    let documented: [(Platform, &[&str]); 7] = [
+        (
+            Platform::Cafe24,
+            &[
+                "mall.read_order",
+                "mall.read_product",
+                "mall.write_store",
+                "mall.read_salesreport",
+                "mall.read_application",
+            ],
+        ),
+        (
+            Platform::Genstore,
+            &[
+                "read_all_orders",
+                "write_apps",
+                "read_shops",
+                "write_orders",
+            ],
+        ),
+        (
+            Platform::Multivende,
+            &[
+                "manage:checkouts",
+                "read:stocks",
+                "write:product_links",
+                "read:channels",
+            ],
+        ),
+        (Platform::Shopify, &["read_orders", "write_products"]),
+        (Platform::Shopline, &["read_orders", "write_products"]),
+        (Platform::ShoplineEu, &["read_orders"]),
+        (Platform::Woocommerce, &["read_orders"]),
+    ];
+    for (platform, names) in documented {
+        let facts = facts(platform);
+        let names = names.iter().chain(facts.default_scopes);
+        for asked in facts.asked_scopes(names.copied()) {
+            assert!(
+                matches!(asked, AskedScope::Known(..)),
+                "{platform}: {asked:?}"
+            );
+        }
+    }
+    let unknown = facts(Platform::Cafe24).asked_scopes(["mall.read_orders"]);
+    assert_eq!(
+        unknown,
+        [AskedScope::Unknown("mall.read_orders".to_owned())]
+    );
+    let changed = facts(Platform::Genstore).asked_scopes(["write_orders"]);
+    assert_eq!(
+        changed,
+        [AskedScope::Known(
+            ScopeAccess::ReadAndChange,
+            ShopResource::Orders
+        )]
+    );
 }

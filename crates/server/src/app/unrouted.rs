@@ -21,8 +21,9 @@ pub(super) async fn refuse(request: HttpRequest) -> HttpResponse {
 /// Calls, forms and platforms' events are POST; what a browser or a machine looks at is GET, and nothing is
 /// both.
 fn method_of(pattern: &str) -> &'static str {
-    let is_sent = pattern.ends_with("/launch/confirm") || pattern.ends_with("/events");
-    let is_answer = pattern.ends_with("/continue") || pattern.ends_with("/decline");
+    let ends_in = |ends: &[&str]| ends.iter().any(|end| pattern.ends_with(end));
+    let is_sent = ends_in(&["/launch/confirm", "/events", "/keys"]);
+    let is_answer = ends_in(&["/continue", "/decline", "/key"]);
     if pattern.starts_with("/go/") && is_answer {
         return "POST";
     }

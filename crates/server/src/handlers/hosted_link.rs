@@ -8,8 +8,9 @@ use broker::{Declined, Departure, LinkRefused, LinkVisit, WentOn};
 use domain::LinkClickId;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::callback::respond;
-use crate::convert::{outcome, system_error};
+use super::callback::{redirect, respond};
+use super::hosted_key;
+use crate::convert::{about, system_error};
 use crate::extract::{Gateway, Visitor};
 use crate::page;
 
@@ -25,7 +26,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[utoipa::path(
     tag = "page",
     operation_id = "hosted_link",
-    params(("link" = String, Path, description = "What stands behind `/go/` in the `auth_url`")),
+    params(
+        ("link" = String, Path, description = "What stands behind `/go/` in the `auth_url`"),
+        ("lang" = Option<String>, Query, description = "A language's tag, which the browser then remembers", example = "zh-Hant"),
+    ),
     responses(
         (status = 200, description = "A page that asks, or that tells the outcome", content_type = "text/html", body = String),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
@@ -35,20 +39,22 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[get("/go/{link}")]
 pub(crate) async fn opened(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     link: web::Path<String>,
+    request: HttpRequest,
 ) -> HttpResponse {
-    look(&gateway, link.into_inner()).await
+    look(&gateway, &visitor, &request, link.into_inner()).await
 }
 
 /// The same for programs that only want to know whether there is a page.
 #[head("/go/{link}")]
 pub(crate) async fn looked_for(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     link: web::Path<String>,
+    request: HttpRequest,
 ) -> HttpResponse {
-    look(&gateway, link.into_inner()).await
+    look(&gateway, &visitor, &request, link.into_inner()).await
 }
 
 /// The seller goes on to the platform
@@ -60,21 +66,19 @@ pub(crate) async fn looked_for(
     operation_id = "follow_hosted_link",
     params(("link" = String, Path, description = "What stands behind `/go/` in the `auth_url`")),
     responses(
-        (status = 200, description = "A page that tells the outcome", content_type = "text/html", body = String),
-        (status = 303, description = "To the platform's consent page"),
+        (status = 303, description = "To the platform's consent page, or back to the link's page where it does not wait any more"),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
-        (status = 410, description = "A page that says that the link does not work any more, and whom to ask", content_type = "text/html", body = String),
     ),
 )]
 #[post("/go/{link}/continue")]
 pub(crate) async fn followed(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     link: web::Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
     if !is_from_our_page(&gateway, &request) {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     }
     let link = link.into_inner();
     match gateway
@@ -82,9 +86,9 @@ pub(crate) async fn followed(
         .follow_link(&SecretString::from(link.as_str()))
         .await
     {
-        Ok(WentOn::Away(departure)) => depart(&gateway, &request, &departure),
-        Ok(WentOn::Nowhere(visit)) => show(&gateway, &visit, &link),
-        Err(refused) => refuse(&refused),
+        Ok(WentOn::Away(departure)) => depart(&gateway, &visitor, &request, &departure),
+        Ok(WentOn::Nowhere) => to_the_page(&gateway, &link),
+        Err(refused) => refuse(&visitor, &refused),
     }
 }
 
@@ -96,21 +100,19 @@ pub(crate) async fn followed(
     operation_id = "decline_hosted_link",
     params(("link" = String, Path, description = "What stands behind `/go/` in the `auth_url`")),
     responses(
-        (status = 200, description = "A page that tells the outcome", content_type = "text/html", body = String),
-        (status = 303, description = "To the institution's `redirect_url`"),
+        (status = 303, description = "To the institution's `redirect_url`, or back to the link's page, which tells how it ended"),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
-        (status = 410, description = "A page that says that the link does not work any more, and whom to ask", content_type = "text/html", body = String),
     ),
 )]
 #[post("/go/{link}/decline")]
 pub(crate) async fn declined(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     link: web::Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
     if !is_from_our_page(&gateway, &request) {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     }
     let link = link.into_inner();
     match gateway
@@ -118,9 +120,9 @@ pub(crate) async fn declined(
         .decline_link(&SecretString::from(link.as_str()))
         .await
     {
-        Ok(Declined::Shown(shown)) => respond(&shown),
-        Ok(Declined::Nowhere(visit)) => show(&gateway, &visit, &link),
-        Err(refused) => refuse(&refused),
+        Ok(Declined::Redirect(redirect_to)) => redirect(&redirect_to),
+        Ok(Declined::Here) => to_the_page(&gateway, &link),
+        Err(refused) => refuse(&visitor, &refused),
     }
 }
 
@@ -169,7 +171,7 @@ fn click_cookies(gateway: &Gateway, request: &HttpRequest) -> Vec<Cookie<'static
 
 /// A form that another site's page sends in the seller's browser would have the seller consent to what the
 /// seller never saw. Every browser says where a form comes from; who says nothing is none.
-fn is_from_our_page(gateway: &Gateway, request: &HttpRequest) -> bool {
+pub(super) fn is_from_our_page(gateway: &Gateway, request: &HttpRequest) -> bool {
     let value = |name| request.headers().get(name);
     if let Some(site) = value(SEC_FETCH_SITE) {
         return site == "same-origin";
@@ -177,37 +179,75 @@ fn is_from_our_page(gateway: &Gateway, request: &HttpRequest) -> bool {
     value(ORIGIN).is_none_or(|origin| origin == gateway.origin().as_str())
 }
 
-async fn look(gateway: &Gateway, link: String) -> HttpResponse {
+async fn look(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    request: &HttpRequest,
+    link: String,
+) -> HttpResponse {
     match gateway
         .broker()
         .visit_link(&SecretString::from(link.as_str()))
         .await
     {
-        Ok(visit) => show(gateway, &visit, &link),
-        Err(refused) => refuse(&refused),
+        Ok(visit) => {
+            let query = request.uri().query().unwrap_or_default();
+            show(gateway, visitor, &visit, &link, query)
+        }
+        Err(refused) => refuse(visitor, &refused),
     }
 }
 
-fn show(gateway: &Gateway, visit: &LinkVisit, link: &str) -> HttpResponse {
-    let base = gateway.base_path();
+fn show(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    visit: &LinkVisit,
+    link: &str,
+    query: &str,
+) -> HttpResponse {
+    let (base, frame) = (gateway.base_path(), visitor.frame());
     match visit {
-        LinkVisit::Open(open) => page::hosted_link(&page::HostedLink {
-            platform: open.platform_name,
-            institution: &open.institution,
-            client: &open.client,
-            store: &open.store,
-            shop: open.shop.as_deref(),
-            scopes: &open.scopes,
-            continue_at: &format!("{base}/go/{link}/continue"),
-            decline_at: &format!("{base}/go/{link}/decline"),
-        }),
-        LinkVisit::Ended(ended) => page::result(&outcome(ended)),
-        LinkVisit::Over { institution } => page::link_over(institution),
+        LinkVisit::Open(open) => page::hosted_link(
+            &about(frame, &open.institution, &open.reference.to_string()),
+            &page::HostedLink {
+                platform: open.platform_name,
+                institution: &open.institution.name,
+                client: &open.client,
+                store: &open.store,
+                shop: open.shop.as_deref(),
+                scopes: &open.scopes,
+                open_until: open.open_until,
+                open_for: open.open_for,
+                continue_at: &format!("{base}/go/{link}/continue"),
+                decline_at: &format!("{base}/go/{link}/decline"),
+            },
+        ),
+        LinkVisit::KeyWanted(wanted) => hosted_key::ask(&frame, wanted, base, link, query),
+        LinkVisit::KeyInHand(open) => hosted_key::wait(&frame, open, base, link),
+        LinkVisit::Ended(shown) => respond(frame, shown),
+        LinkVisit::Over {
+            institution,
+            reference,
+        } => {
+            let reference = reference.to_string();
+            page::link_over(&about(frame, institution, &reference), &institution.name)
+        }
     }
+}
+
+/// Where a form does not lead on: a page that can be loaded again, and gone back to, without sending the form
+/// once more.
+pub(super) fn to_the_page(gateway: &Gateway, link: &str) -> HttpResponse {
+    redirect(&format!("{}/go/{link}", gateway.base_path()))
 }
 
 /// The cookie is sent along when the platform sends the browser back, and with nothing that another site does.
-fn depart(gateway: &Gateway, request: &HttpRequest, departure: &Departure) -> HttpResponse {
+fn depart(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    request: &HttpRequest,
+    departure: &Departure,
+) -> HttpResponse {
     let mut response = HttpResponse::SeeOther()
         .insert_header((LOCATION, departure.auth_url.expose_secret()))
         .insert_header((REFERRER_POLICY, "no-referrer"))
@@ -228,7 +268,7 @@ fn depart(gateway: &Gateway, request: &HttpRequest, departure: &Departure) -> Ht
         Ok(()) => response,
         Err(error) => {
             system_error(&error);
-            page::failed()
+            page::failed(&visitor.frame())
         }
     }
 }
@@ -248,12 +288,12 @@ fn cookie_prefix(gateway: &Gateway) -> &'static str {
     if gateway.is_https() { "__Host-" } else { "" }
 }
 
-fn refuse(refused: &LinkRefused) -> HttpResponse {
+pub(super) fn refuse(visitor: &Visitor, refused: &LinkRefused) -> HttpResponse {
     match refused {
-        LinkRefused::Unknown => page::unknown_link(),
+        LinkRefused::Unknown => page::unknown_link(&visitor.frame()),
         LinkRefused::Internal(internal) => {
             system_error(internal);
-            page::failed()
+            page::failed(&visitor.frame())
         }
     }
 }

@@ -2,47 +2,48 @@
 
 use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
 use broker::{
     ConfirmLaunch, Continued, Internal, LaunchOffer, LaunchRefused, LaunchVisit, LaunchVisitor,
-    Opened,
+    Next, Opened,
 };
 use domain::{LaunchId, Platform, PlatformAppId};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::callback;
-use crate::convert::system_error;
+use crate::convert::{about, system_error};
 use crate::extract::{Gateway, Visitor};
 use crate::page;
 
 /// A seller opens the app on a platform
 ///
 /// For browsers alone: the platform's signature is in the query, which is used once. If exactly one store
-/// waits for that shop, a page asks the seller to confirm; otherwise a page says that nothing is waiting. Where
+/// waits for that shop, a page asks the seller to confirm; otherwise a page says that nothing is waiting, or that
+/// the shop is connected already. Where
 /// the platform says who of the shop it is, somebody who does not decide for all of it is told so alone.
 #[utoipa::path(
     tag = "page",
     operation_id = "launch",
     params(("platform" = String, Path, description = "A platform's code in lower case", example = "shopline")),
     responses(
-        (status = 200, description = "A page that asks, or that says that nothing is waiting", content_type = "text/html", body = String),
+        (status = 200, description = "A page that asks, or that says that nothing is waiting or that the shop is connected already", content_type = "text/html", body = String),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+        (status = 410, description = "A page that says that it was used before or is too old, and to open the app again", content_type = "text/html", body = String),
     ),
 )]
 #[get("/auth/{platform}/launch")]
 pub(crate) async fn of_shared_app(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     platform: web::Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
     let Some(platform) = Platform::from_path_segment(&platform) else {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     };
-    open(&gateway, platform, None, &request).await
+    open(&gateway, &visitor, platform, None, &request).await
 }
 
 /// A seller opens an institution's own app on a platform
@@ -54,22 +55,23 @@ pub(crate) async fn of_shared_app(
         ("platform_app" = String, Path, description = "The app's id", example = "papp_0192f0c1000070008000000000000005"),
     ),
     responses(
-        (status = 200, description = "A page that asks, or that says that nothing is waiting", content_type = "text/html", body = String),
+        (status = 200, description = "A page that asks, or that says that nothing is waiting or that the shop is connected already", content_type = "text/html", body = String),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+        (status = 410, description = "A page that says that it was used before or is too old, and to open the app again", content_type = "text/html", body = String),
     ),
 )]
 #[get("/auth/{platform}/{platform_app}/launch")]
 pub(crate) async fn of_own_app(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     path: web::Path<(String, String)>,
     request: HttpRequest,
 ) -> HttpResponse {
     let (platform, app) = path.into_inner();
     let (Some(platform), Ok(app)) = (Platform::from_path_segment(&platform), app.parse()) else {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     };
-    open(&gateway, platform, Some(app), &request).await
+    open(&gateway, &visitor, platform, Some(app), &request).await
 }
 
 /// What the page's form sends.
@@ -89,28 +91,28 @@ pub(crate) struct ConfirmForm {
     operation_id = "confirm_launch",
     params(("platform" = String, Path, description = "A platform's code in lower case", example = "shopline")),
     responses(
-        (status = 200, description = "A page that tells the outcome, where the platform had pushed a code before", content_type = "text/html", body = String),
-        (status = 303, description = "To the platform's consent page, or to the institution's `redirect_url` with the outcome"),
+        (status = 303, description = "To the platform's consent page; where the platform had pushed a code before, to the institution's `redirect_url` with the outcome, or to a page that tells it"),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+        (status = 410, description = "A page that says that it was used before or is too old, and to open the app again", content_type = "text/html", body = String),
     ),
 )]
 #[post("/auth/{platform}/launch/confirm")]
 pub(crate) async fn confirm(
     gateway: web::Data<Gateway>,
-    _visitor: Visitor,
+    visitor: Visitor,
     platform: web::Path<String>,
     request: HttpRequest,
     form: Result<web::Form<ConfirmForm>, Error>,
 ) -> HttpResponse {
     let (Some(platform), Ok(form)) = (Platform::from_path_segment(&platform), form) else {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     };
     let ConfirmForm { launch, token } = form.into_inner();
     let Ok(launch) = launch.parse::<LaunchId>() else {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     };
     let Some(cookie) = request.cookie(&cookie_name(&gateway, launch)) else {
-        return page::unknown_link();
+        return page::unknown_link(&visitor.frame());
     };
     let confirm = ConfirmLaunch {
         platform,
@@ -119,14 +121,68 @@ pub(crate) async fn confirm(
         token: token.into(),
     };
     match gateway.broker().confirm_launch(confirm).await {
-        Ok(Continued::AtPlatform(auth_url)) => go_on(&auth_url),
-        Ok(Continued::Ended(shown)) => callback::respond(&shown),
-        Err(refused) => refuse(refused),
+        Ok(Continued::AtPlatform(auth_url)) => callback::redirect(auth_url.expose_secret()),
+        // On a page of its own, which can be loaded again.
+        Ok(Continued::Ended(shown)) => match &shown.next {
+            Next::Redirect(redirect_to) => callback::redirect(redirect_to),
+            Next::Page(_) => callback::redirect(&format!(
+                "{}/v1/auth/{}/launch/{launch}/outcome",
+                gateway.base_path(),
+                platform.path_segment()
+            )),
+        },
+        Ok(Continued::Over(who)) => page::launch_over(&frame(&visitor, &who), &shown(&who)),
+        Err(refused) => refuse(&visitor, refused),
+    }
+}
+
+/// What came of a confirmed launch
+///
+/// For the browser that confirmed it, which is sent here where the platform had pushed a code before.
+#[utoipa::path(
+    tag = "page",
+    operation_id = "confirmed_launch",
+    params(
+        ("platform" = String, Path, description = "A platform's code in lower case", example = "shopline"),
+        ("launch" = String, Path, description = "The launch's id", example = "lch_0192f0c1000070008000000000000005"),
+    ),
+    responses(
+        (status = 200, description = "A page that tells the outcome", content_type = "text/html", body = String),
+        (status = 303, description = "To the institution's `redirect_url` with the outcome"),
+        (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
+    ),
+)]
+#[get("/auth/{platform}/launch/{launch}/outcome")]
+pub(crate) async fn confirmed(
+    gateway: web::Data<Gateway>,
+    visitor: Visitor,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let (platform, launch) = path.into_inner();
+    let (Some(platform), Ok(launch)) = (Platform::from_path_segment(&platform), launch.parse())
+    else {
+        return page::unknown_link(&visitor.frame());
+    };
+    let Some(cookie) = request.cookie(&cookie_name(&gateway, launch)) else {
+        return page::unknown_link(&visitor.frame());
+    };
+    let cookie = cookie.value().into();
+    let broker = gateway.broker();
+    match broker
+        .visit_confirmed_launch(platform, launch, &cookie)
+        .await
+    {
+        Ok((outcome, language)) => {
+            callback::respond(visitor.frame_from(language.as_deref()), &outcome)
+        }
+        Err(refused) => refuse(&visitor, refused),
     }
 }
 
 async fn open(
     gateway: &Gateway,
+    visitor: &Visitor,
     platform: Platform,
     app: Option<PlatformAppId>,
     request: &HttpRequest,
@@ -138,18 +194,24 @@ async fn open(
         raw_query: request.uri().query().unwrap_or_default(),
     };
     match gateway.broker().open_launch(visit).await {
-        Ok(Opened::Offered(offer)) => show(gateway, platform, &offer),
-        Ok(Opened::NothingWaits(visitor)) => page::nothing_waits(&shown(&visitor)),
-        Ok(Opened::NotTheirs(visitor)) => page::not_theirs(&shown(&visitor)),
-        Err(refused) => refuse(refused),
+        Ok(Opened::Offered(offer)) => show(gateway, visitor, platform, &offer),
+        Ok(Opened::NothingWaits(who)) => page::nothing_waits(&frame(visitor, &who), &shown(&who)),
+        Ok(Opened::Connected(who)) => page::connected(&frame(visitor, &who), &shown(&who)),
+        Ok(Opened::Over(who)) => page::launch_over(&frame(visitor, &who), &shown(&who)),
+        Ok(Opened::NotTheirs(who)) => page::not_theirs(&frame(visitor, &who), &shown(&who)),
+        Err(refused) => refuse(visitor, refused),
     }
+}
+
+/// In the language of the platform's back office, unless the visitor has chosen another.
+fn frame<'a>(visitor: &'a Visitor, who: &LaunchVisitor) -> page::Frame<'a> {
+    visitor.frame_from(who.language.as_deref())
 }
 
 fn shown(visitor: &LaunchVisitor) -> page::Visitor<'_> {
     page::Visitor {
         platform: visitor.platform_name,
         shop: &visitor.shop,
-        language: visitor.language.as_deref(),
         operator: visitor.operator.as_ref().map(|operator| page::Operator {
             id: operator.id.as_deref(),
             name: operator.name.as_deref(),
@@ -157,20 +219,33 @@ fn shown(visitor: &LaunchVisitor) -> page::Visitor<'_> {
     }
 }
 
-fn show(gateway: &Gateway, platform: Platform, offer: &LaunchOffer) -> HttpResponse {
-    let mut response = page::offer(&page::Offer {
-        visitor: shown(&offer.visitor),
-        institution: &offer.institution,
-        client: &offer.client,
-        store: &offer.store,
-        action: &format!(
-            "{}/v1/auth/{}/launch/confirm",
-            gateway.base_path(),
-            platform.path_segment()
+fn show(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    platform: Platform,
+    offer: &LaunchOffer,
+) -> HttpResponse {
+    let reference = offer.reference.to_string();
+    let mut response = page::offer(
+        &about(
+            frame(visitor, &offer.visitor),
+            &offer.institution,
+            &reference,
         ),
-        launch: &offer.launch.to_string(),
-        token: offer.token.expose_secret(),
-    });
+        &page::Offer {
+            visitor: shown(&offer.visitor),
+            institution: &offer.institution.name,
+            client: &offer.client,
+            store: &offer.store,
+            action: &format!(
+                "{}/v1/auth/{}/launch/confirm",
+                gateway.base_path(),
+                platform.path_segment()
+            ),
+            launch: &offer.launch.to_string(),
+            token: offer.token.expose_secret(),
+        },
+    );
     // One for each launch, so that two tabs do not take each other's.
     let cookie = Cookie::build(
         cookie_name(gateway, offer.launch),
@@ -188,7 +263,7 @@ fn show(gateway: &Gateway, platform: Platform, offer: &LaunchOffer) -> HttpRespo
         Ok(()) => response,
         Err(error) => {
             system_error(&error);
-            page::failed()
+            page::failed(&visitor.frame())
         }
     }
 }
@@ -200,22 +275,14 @@ fn cookie_name(gateway: &Gateway, launch: LaunchId) -> String {
     format!("{prefix}{launch}")
 }
 
-fn go_on(auth_url: &SecretString) -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((LOCATION, auth_url.expose_secret()))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .finish()
-}
-
-fn refuse(refused: LaunchRefused) -> HttpResponse {
+fn refuse(visitor: &Visitor, refused: LaunchRefused) -> HttpResponse {
     match refused {
-        LaunchRefused::Unknown => page::unknown_link(),
-        LaunchRefused::Internal(internal) => fail(&internal),
+        LaunchRefused::Unknown => page::unknown_link(&visitor.frame()),
+        LaunchRefused::Internal(internal) => fail(visitor, &internal),
     }
 }
 
-fn fail(internal: &Internal) -> HttpResponse {
+fn fail(visitor: &Visitor, internal: &Internal) -> HttpResponse {
     system_error(internal);
-    page::failed()
+    page::failed(&visitor.frame())
 }

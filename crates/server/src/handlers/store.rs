@@ -4,7 +4,8 @@ mod request;
 
 use actix_web::{post, web};
 use broker::{
-    CreateStore, ListStores, QueryStore, Snapshot, StartAuthorization, UnbindStore, UpdateStore,
+    CreateStore, ListStores, QueryStore, ReadStoreScopes, Snapshot, StartAuthorization,
+    UnbindStore, UpdateStore,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,8 +14,8 @@ use crate::api_error::{ApiError, Envelope};
 use crate::extract::{Changing, Gateway, Reading, Repeatable};
 use crate::schema::{self, Answer, IdempotencyKey, Null};
 use request::{
-    CreateStoreRequest, ListStoresRequest, QueryStoreRequest, StartAuthorizationRequest,
-    UnbindStoreRequest, UpdateStoreRequest,
+    CreateStoreRequest, ListStoresRequest, QueryStoreRequest, ReadStoreScopesRequest,
+    StartAuthorizationRequest, UnbindStoreRequest, UpdateStoreRequest,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -25,7 +26,7 @@ pub(crate) struct StoreIdResponse {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct StartAuthorizationResponse {
-    /// Where to send the seller's browser; with URL only.
+    /// Where to send the seller's browser; absent for a KEY that came with the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(
         nullable = false,
@@ -94,7 +95,7 @@ pub(crate) async fn update(
 
 /// Ask for a store's authorization
 ///
-/// With URL the answer has the link for the seller; with KEY it has none. The result comes later: by the
+/// The answer has the link for the seller; with a KEY in the call it has none. The result comes later: by the
 /// seller's redirect, by webhook, in the event feed and in `store/query`. A call while the store is
 /// PROCESSING replaces the attempt under way, whose link is dead then.
 #[utoipa::path(
@@ -136,6 +137,29 @@ pub(crate) async fn query(
     let snapshot = gateway
         .broker()
         .query_store(&call.institution, call.command)
+        .await?;
+    Ok(Envelope(snapshot))
+}
+
+/// Read a store's scopes again
+///
+/// The platform is asked now what the store's grant may do, once for all who ask at the same time, and the
+/// store is answered as it is afterwards. Where that differs, the event goes out as well. It is for platforms
+/// that can be asked.
+#[utoipa::path(
+    tag = "store",
+    operation_id = "store_scopes",
+    request_body = ReadStoreScopesRequest,
+    responses((status = 200, description = "The store, or why its scopes are not read", body = Answer<schema::Snapshot>)),
+)]
+#[post("/store/scopes")]
+pub(crate) async fn scopes(
+    gateway: web::Data<Gateway>,
+    call: Changing<ReadStoreScopesRequest, ReadStoreScopes>,
+) -> Result<Envelope<Snapshot>, ApiError> {
+    let snapshot = gateway
+        .broker()
+        .read_store_scopes(&call.caller, call.command)
         .await?;
     Ok(Envelope(snapshot))
 }

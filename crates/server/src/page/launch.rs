@@ -4,10 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
-use super::{FORM_POLICY, POLICY, name, respond_in};
-
-/// Longer tags of languages than this are none.
-const MAX_TAG_BYTES: usize = 35;
+use super::Frame;
+use super::name::{clean, name};
+use crate::language::{Message, Slot};
 
 /// Who opened the app, and where.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +14,6 @@ pub(crate) struct Visitor<'a> {
     /// The platform's name as its sellers know it.
     pub platform: &'a str,
     pub shop: &'a str,
-    /// The language's tag, or a list of tags; whatever it is, only a tag gets onto the page.
-    pub language: Option<&'a str>,
     pub operator: Option<Operator<'a>>,
 }
 
@@ -48,95 +45,109 @@ pub(crate) struct Offer<'a> {
 }
 
 /// The seller's own decision: nothing goes on before the button is pressed.
-pub(crate) fn offer(offer: &Offer<'_>) -> HttpResponse {
+pub(crate) fn offer(frame: &Frame<'_>, offer: &Offer<'_>) -> HttpResponse {
     let visitor = &offer.visitor;
-    let about = html! {
-        p {
-            (name(offer.institution))
-            " asks to connect the " (visitor.platform) " shop " (name(visitor.shop))
-            " for its customer " (name(offer.client))
-            ", as the store " (name(offer.store)) "."
+    let institution = || ("institution", Slot::Name(offer.institution));
+    let platform = || ("platform", Slot::Text(visitor.platform));
+    let content = html! {
+        p { (frame.say(Message::AskShop, [institution(), platform(), ("shop", Slot::Name(visitor.shop))])) }
+        dl {
+            dt { (frame.say(Message::FactClient, [institution()])) }
+            dd { (name(offer.client)) }
+            dt { (frame.say(Message::FactStore, [institution()])) }
+            dd { (name(offer.store)) }
         }
-        (signed_in(visitor))
-        p { "Go on only if you know " (name(offer.institution)) " and asked for this. On the next page the platform shows what would be shared." }
+        (signed_in(frame, visitor))
+        p class="note" { (frame.say(Message::OfferNext, [institution(), platform()])) }
         form method="post" action=(offer.action) {
             input type="hidden" name="launch" value=(offer.launch);
             input type="hidden" name="token" value=(offer.token);
-            button type="submit" { "Continue" }
+            button class="primary" type="submit" { (frame.say(Message::OfferButton, [])) }
         }
-        p { "If not, close this page, and nothing happens." }
+        p class="aside" { (frame.say(Message::OfferIfNot, [])) }
     };
-    show(visitor, &FORM_POLICY, "Connect this shop?", &about)
+    let title = frame.say(Message::OfferTitle, []);
+    frame.respond_with_form(StatusCode::OK, &title, &content)
 }
 
 /// For a seller who opened our app while nothing waits for the shop that could be told apart.
-pub(crate) fn nothing_waits(visitor: &Visitor<'_>) -> HttpResponse {
-    let about = html! {
+pub(crate) fn nothing_waits(frame: &Frame<'_>, visitor: &Visitor<'_>) -> HttpResponse {
+    let content = html! {
         p { (visitor.platform) ": " (name(visitor.shop)) }
-        (signed_in(visitor))
-        p { "The app is installed, but there is no connection that could be continued from here." }
-        p { "Ask the service that you want to connect your shop to for a link for exactly this shop. Open the link, or open the app here once more after that." }
+        (signed_in(frame, visitor))
+        p { (frame.say(Message::NothingWhat, [])) }
+        p class="note" { (frame.say(Message::NothingDo, [])) }
     };
-    show(visitor, &POLICY, "Nothing is waiting for this shop", &about)
+    let title = frame.say(Message::NothingTitle, []);
+    frame.respond(StatusCode::OK, &title, &content)
+}
+
+/// For a seller whose shop is connected already. By whom to whom is not said: the platform has told us which
+/// shop it is, and not that whoever opened the app may know that.
+pub(crate) fn connected(frame: &Frame<'_>, visitor: &Visitor<'_>) -> HttpResponse {
+    let content = html! {
+        p { (visitor.platform) ": " (name(visitor.shop)) }
+        (signed_in(frame, visitor))
+        p { (frame.say(Message::AlreadyWhat, [])) }
+        p class="note" { (frame.say(Message::AlreadyDo, [])) }
+    };
+    let title = frame.say(Message::AlreadyTitle, []);
+    frame.respond(StatusCode::OK, &title, &content)
+}
+
+/// For a launch that was used before, or came too late.
+pub(crate) fn launch_over(frame: &Frame<'_>, visitor: &Visitor<'_>) -> HttpResponse {
+    let content = html! {
+        p { (visitor.platform) ": " (name(visitor.shop)) }
+        p { (frame.say(Message::LaunchOverWhat, [])) }
+        p class="note" { (frame.say(Message::LaunchOverDo, [("platform", Slot::Text(visitor.platform))])) }
+    };
+    let title = frame.say(Message::LaunchOverTitle, []);
+    frame.respond(StatusCode::GONE, &title, &content)
 }
 
 /// For somebody of the shop who does not decide for all of it. Whether anything waits is not said.
-pub(crate) fn not_theirs(visitor: &Visitor<'_>) -> HttpResponse {
-    let about = html! {
+pub(crate) fn not_theirs(frame: &Frame<'_>, visitor: &Visitor<'_>) -> HttpResponse {
+    let content = html! {
         p { (visitor.platform) ": " (name(visitor.shop)) }
-        (signed_in(visitor))
-        p { "What would be shared belongs to the whole shop, so that only its chief operator can connect it. Nothing was changed." }
-        p { "Ask the chief operator to open the app here." }
+        (signed_in(frame, visitor))
+        p { (frame.say(Message::NotTheirsWhat, [])) }
+        p class="note" { (frame.say(Message::NotTheirsDo, [])) }
     };
-    let title = "Only the chief operator can connect this shop";
-    show(visitor, &POLICY, title, &about)
+    let title = frame.say(Message::NotTheirsTitle, []);
+    frame.respond(StatusCode::OK, &title, &content)
 }
 
-/// Set apart from the text around it, so that a name in another direction turns nothing but itself.
-fn signed_in(visitor: &Visitor<'_>) -> Markup {
+/// A person by name and id, as far as the platform told them.
+fn signed_in(frame: &Frame<'_>, visitor: &Visitor<'_>) -> Markup {
     let who = visitor.operator.and_then(|person| {
         let (first, second) = match (person.name, person.id) {
             (Some(name), Some(id)) if name != id => (name, Some(id)),
             (Some(only), _) | (None, Some(only)) => (only, None),
             (None, None) => return None,
         };
-        Some((first, second))
+        Some(html! {
+            (name(first))
+            @if let Some(second) = second { " (" bdi { (clean(second)) } ")" }
+        })
     });
     html! {
-        @if let Some((first, second)) = who {
-            p {
-                "You are signed in there as " (name(first))
-                @if let Some(second) = second { " (" bdi { (second) } ")" }
-                "."
-            }
+        @if let Some(who) = who {
+            p { (frame.say(Message::SignedInAs, [("person", Slot::Element(who))])) }
         }
     }
 }
 
-fn show(visitor: &Visitor<'_>, policy: &str, title: &str, about: &Markup) -> HttpResponse {
-    respond_in(language(visitor), policy, StatusCode::OK, title, about)
-}
-
-/// The first of the languages that the platform named, if it is a tag.
-fn language<'a>(visitor: &Visitor<'a>) -> Option<&'a str> {
-    let tag = visitor.language?.split(',').next()?;
-    let is_tag = (2..=MAX_TAG_BYTES).contains(&tag.len())
-        && tag
-            .split('-')
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    is_tag.then_some(tag)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::read;
+    use super::super::tests::{frame, read};
     use super::*;
+    use crate::language::Language;
 
-    fn visitor<'a>(language: Option<&'a str>, name: &'a str) -> Visitor<'a> {
+    fn visitor(name: &str) -> Visitor<'_> {
         Visitor {
             platform: "Cafe24",
             shop: "demomall/2",
-            language,
             operator: Some(Operator {
                 id: Some("kim1"),
                 name: Some(name),
@@ -146,20 +157,22 @@ mod tests {
 
     #[actix_web::test]
     async fn an_offer_names_everybody_and_posts_to_us_alone() {
-        let response = offer(&Offer {
-            visitor: Visitor {
-                platform: "SHOPLINE",
-                shop: "demo-shop",
-                language: None,
-                operator: None,
+        let response = offer(
+            &frame(Language::English),
+            &Offer {
+                visitor: Visitor {
+                    platform: "SHOPLINE",
+                    shop: "demo-shop",
+                    operator: None,
+                },
+                institution: "Alpha <b>Pay</b>",
+                client: "seller-1",
+                store: "Demo & Co",
+                action: "/v1/auth/shopline/launch/confirm",
+                launch: "lch_1",
+                token: "t0ken",
             },
-            institution: "Alpha <b>Pay</b>",
-            client: "seller-1",
-            store: "Demo & Co",
-            action: "/v1/auth/shopline/launch/confirm",
-            launch: "lch_1",
-            token: "t0ken",
-        });
+        );
         assert_eq!(response.status(), 200);
         let policy = response.headers().get("content-security-policy").unwrap();
         let policy = policy.to_str().unwrap();
@@ -181,25 +194,28 @@ mod tests {
 
     #[actix_web::test]
     async fn a_name_from_outside_is_escaped_and_set_apart() {
-        let page = read(not_theirs(&visitor(None, "<i>김</i>"))).await;
+        let page = read(not_theirs(&frame(Language::English), &visitor("<i>김</i>"))).await;
         let named = "as <strong><bdi>&lt;i&gt;김&lt;/i&gt;</bdi></strong> (<bdi>kim1</bdi>).";
         assert!(page.contains(named), "{page}");
-        let page = read(not_theirs(&visitor(None, "kim1"))).await;
+        let page = read(not_theirs(&frame(Language::English), &visitor("kim1"))).await;
         assert!(
             page.contains("as <strong><bdi>kim1</bdi></strong>."),
             "{page}"
         );
-        let printed = format!("{:?}", visitor(None, "김"));
+        let printed = format!("{:?}", visitor("김"));
         assert!(!printed.contains('김'), "{printed}");
     }
 
     #[actix_web::test]
     async fn a_page_that_offers_nothing_has_no_form() {
-        for page in [
-            not_theirs(&visitor(None, "kim")),
-            nothing_waits(&visitor(None, "kim")),
+        let (frame, visitor) = (frame(Language::English), visitor("kim"));
+        for (page, status) in [
+            (not_theirs(&frame, &visitor), 200),
+            (nothing_waits(&frame, &visitor), 200),
+            (connected(&frame, &visitor), 200),
+            (launch_over(&frame, &visitor), 410),
         ] {
-            assert_eq!(page.status(), 200);
+            assert_eq!(page.status(), status);
             let page = read(page).await;
             assert!(
                 page.contains("<strong><bdi>demomall/2</bdi></strong>"),
@@ -208,27 +224,6 @@ mod tests {
             for offered in ["<form", "<a ", "<button"] {
                 assert!(!page.contains(offered), "{page}");
             }
-        }
-    }
-
-    #[actix_web::test]
-    async fn the_page_is_in_the_language_of_the_launch_and_its_english_says_so() {
-        for (language, html, main) in [
-            (Some("ko-KR"), "<html lang=\"ko-KR\">", "<main lang=\"en\">"),
-            (
-                Some("zh-hant-tw,en"),
-                "<html lang=\"zh-hant-tw\">",
-                "<main lang=\"en\">",
-            ),
-            (Some("en-US"), "<html lang=\"en-US\">", "<main>"),
-            (None, "<html lang=\"en\">", "<main>"),
-            (Some("\"><script>"), "<html lang=\"en\">", "<main>"),
-            (Some("ko--KR"), "<html lang=\"en\">", "<main>"),
-            (Some(""), "<html lang=\"en\">", "<main>"),
-        ] {
-            let page = read(nothing_waits(&visitor(language, "kim"))).await;
-            assert!(page.contains(html), "{language:?}: {page}");
-            assert!(page.contains(main), "{language:?}: {page}");
         }
     }
 }

@@ -13,7 +13,7 @@ use broker::{
     SystemEntropy,
 };
 use domain::institution::{BusAccess, CredentialAccess, Links};
-use domain::{ClientId, InstitutionId, Platform, Store, StoreId, StoreState};
+use domain::{Brand, ClientId, InstitutionId, Platform, Store, StoreId, StoreState};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -244,6 +244,7 @@ impl Rig {
             bus_access: BusAccess::None,
             credential_access: CredentialAccess::Denied,
             links: Links::Direct,
+            brand: Brand::default(),
         };
         let created = self.operated.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.to_string();

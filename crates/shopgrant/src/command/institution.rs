@@ -1,13 +1,16 @@
 //! `shopgrant institution`
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use broker::{ChangeInstitution, CreateInstitution, Operator};
+use broker::{ChangeInstitution, CreateInstitution, Operator, read_logo};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
-use domain::Institution;
+use domain::brand::Change;
 use domain::institution::{BusAccess, CredentialAccess, Links};
+use domain::{Brand, BrandChange, Colour, Institution, Logo};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -27,8 +30,9 @@ pub(crate) enum InstitutionCommand {
 /// Register an institution and print its id and, once, its secret
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  shopgrant institution create --name 'Example Pay' --redirect-origin https://pay.example.com --json")]
+Examples:
+  shopgrant institution create --name 'Example Pay' --redirect-origin https://pay.example.com --json
+  shopgrant institution create --name 'Example Pay' --links hosted --colour '#0a5' --logo logo.png")]
 pub(crate) struct Create {
     #[arg(long)]
     name: String,
@@ -41,6 +45,12 @@ pub(crate) struct Create {
     /// What the institution may do beside calling the API; may be repeated
     #[arg(long, value_enum)]
     allow: Vec<Right>,
+    /// The colour of its buttons on sellers' pages, such as #0a5 or #00aa55; in a shell, between quotes
+    #[arg(long, value_name = "COLOUR")]
+    colour: Option<Colour>,
+    /// Its logo on sellers' pages: a PNG, JPEG or WebP of at most 8 KiB, each side 16 to 1024 pixels
+    #[arg(long, value_name = "FILE")]
+    logo: Option<PathBuf>,
     #[arg(long)]
     json: bool,
 }
@@ -55,7 +65,9 @@ Examples:
   shopgrant institution set app_… --redirect-origin https://pay.example.com
   shopgrant institution set app_… --allow rabbitmq
   shopgrant institution set app_… --deny credential
-  shopgrant institution set app_… --links hosted"
+  shopgrant institution set app_… --links hosted
+  shopgrant institution set app_… --colour '#0a5' --logo logo.png
+  shopgrant institution set app_… --no-logo"
 )]
 pub(crate) struct Set {
     app_id: String,
@@ -74,6 +86,18 @@ pub(crate) struct Set {
     /// What it may no longer do; may be repeated
     #[arg(long, value_enum, group = "change", conflicts_with = "allow")]
     deny: Vec<Right>,
+    /// The colour of its buttons on sellers' pages, such as #0a5 or #00aa55; in a shell, between quotes
+    #[arg(long, value_name = "COLOUR", group = "change")]
+    colour: Option<Colour>,
+    /// Give it the pages' own colour again
+    #[arg(long, group = "change", conflicts_with = "colour")]
+    no_colour: bool,
+    /// Its logo on sellers' pages: a PNG, JPEG or WebP of at most 8 KiB, each side 16 to 1024 pixels
+    #[arg(long, value_name = "FILE", group = "change")]
+    logo: Option<PathBuf>,
+    /// Show no logo any more
+    #[arg(long, group = "change", conflicts_with = "logo")]
+    no_logo: bool,
     #[arg(long)]
     json: bool,
 }
@@ -168,6 +192,10 @@ impl Create {
                 CredentialAccess::Denied
             },
             links: self.links.into(),
+            brand: Brand {
+                colour: self.colour,
+                logo: self.logo.as_deref().map(logo_in).transpose()?,
+            },
         };
         let created = broker.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.as_str();
@@ -199,46 +227,77 @@ impl Set {
                 [CredentialAccess::Granted, CredentialAccess::Denied],
             ),
             links: self.links.map(Links::from),
+            brand: BrandChange {
+                colour: replaced(self.colour, self.no_colour),
+                logo: replaced(self.logo.as_deref().map(logo_in).transpose()?, self.no_logo),
+            },
         };
         let changed = broker
             .change_institution(&Operator, &self.app_id, command)
             .await?;
+        let brands = broker.list_brands(&Operator).await?;
+        let brand = brands.get(&changed.id);
         if self.json {
-            output::line(as_json(&changed))?;
+            output::line(as_json(&changed, brand))?;
             return Ok(());
         }
-        print(&changed)
+        print(&changed, brand)
     }
 }
 
 impl List {
     async fn run(self, broker: &broker::Broker) -> Result<(), Failure> {
         let institutions = broker.list_institutions(&Operator).await?;
+        let brands = broker.list_brands(&Operator).await?;
+        let branded = institutions
+            .iter()
+            .map(|institution| (institution, brands.get(&institution.id)));
         if self.json {
-            output::line(institutions.iter().map(as_json).collect::<Value>())?;
+            let listed = branded.map(|(institution, brand)| as_json(institution, brand));
+            output::line(listed.collect::<Value>())?;
             return Ok(());
         }
-        institutions.iter().try_for_each(print)
+        for (institution, brand) in branded {
+            print(institution, brand)?;
+        }
+        Ok(())
     }
 }
 
-fn as_json(institution: &Institution) -> Value {
+fn as_json(institution: &Institution, brand: Option<&Brand>) -> Value {
+    let colour = brand.and_then(|brand| brand.colour);
+    let logo = brand.and_then(|brand| brand.logo.as_ref());
     json!({
         "app_id": institution.app_id.as_str(),
         "name": institution.name,
         "redirect_origins": institution.redirect_origins,
         "links": links(institution),
-        "allow": rights(institution),
+    "allow": rights(institution),
+        "colour": colour.map(|colour| colour.to_string()),
+        "logo": logo.map(|logo| json!({
+            "media_type": logo.format.media_type(),
+            "width": logo.width,
+            "height": logo.height,
+            "bytes": logo.bytes.len(),
+        })),
         "created_at": institution.created_at,
     })
 }
 
-/// One line: id, name, origins, and what it may do beside calling the API.
-fn print(institution: &Institution) -> Result<(), Failure> {
+/// One line: id, name, origins, how its pages look, and what it may do beside calling the API.
+fn print(institution: &Institution, brand: Option<&Brand>) -> Result<(), Failure> {
     let mut parts = vec![institution.app_id.to_string(), institution.name.clone()];
     parts.push(institution.redirect_origins.join(" "));
     if institution.links == Links::Hosted {
         parts.push("hosted links".to_owned());
+    }
+    if let Some(brand) = brand {
+        parts.extend(brand.colour.map(|colour| format!("colour {colour}")));
+        let logo = brand.logo.as_ref();
+        parts.extend(logo.map(|logo| {
+            let media_type = logo.format.media_type();
+            format!("logo {media_type} {}x{}", logo.width, logo.height)
+        }));
     }
     let rights = rights(institution);
     if !rights.is_empty() {
@@ -253,6 +312,26 @@ fn links(institution: &Institution) -> &'static str {
     match institution.links {
         Links::Direct => "direct",
         Links::Hosted => "hosted",
+    }
+}
+
+/// The logo in a file, of which no more is read than a logo may have.
+fn logo_in(path: &Path) -> Result<Logo, Failure> {
+    let unreadable = |error| Failure::from(format!("{} cannot be read: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(Logo::MAX_BYTES)? + 1;
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(read_logo(bytes)?)
+}
+
+fn replaced<T>(new: Option<T>, is_removed: bool) -> Change<T> {
+    match new {
+        Some(new) => Change::Replaced(new),
+        None if is_removed => Change::Removed,
+        None => Change::Kept,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 
+use domain::Links;
 use secrecy::ExposeSecret;
 use url::{Url, form_urlencoded};
 
@@ -37,6 +38,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Failure> {
 }
 
 async fn ask(stage: &mut Stage, shop: &str) -> Result<Store, Failure> {
+    stage.set_links(Links::Hosted).await?;
     let ours = &stage.ours;
     let broker = base(&stage.broker_url);
     output::line(format_args!(
@@ -56,7 +58,8 @@ async fn ask(stage: &mut Stage, shop: &str) -> Result<Store, Failure> {
     };
     let auth_url = ours.authorize(&store, request).await?.link()?;
     output::line(format_args!(
-        "\nNow you are the seller. Open this link in a browser, and approve or deny:\n\n  {auth_url}\n\n\
+        "\nNow you are the seller. Open this link in a browser, continue or decline on the page that says who\n\
+         asks, and approve or deny on the platform's:\n\n  {auth_url}\n\n\
          Waiting for you; Ctrl-C ends the demo.\n"
     ))?;
     Ok(store)

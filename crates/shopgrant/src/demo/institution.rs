@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Broker, Clock, CreateInstitution, Operator};
+use domain::Brand;
 use domain::institution::{BusAccess, CredentialAccess, Links};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -43,6 +44,7 @@ pub(super) struct Beginning<'a> {
     pub(super) name: &'a str,
     /// The institution's own id of its seller.
     pub(super) seller: &'a str,
+    pub(super) brand: Brand,
     pub(super) redirect_origin: String,
     pub(super) webhook_url: String,
     pub(super) webhooks: UnboundedReceiver<Webhook>,
@@ -133,6 +135,7 @@ impl Institution {
             bus_access: BusAccess::None,
             credential_access: CredentialAccess::Granted,
             links: Links::Direct,
+            brand: beginning.brand,
         };
         let created = operated.create_institution(&Operator, command).await?;
         let app_id = created.institution.app_id.to_string();

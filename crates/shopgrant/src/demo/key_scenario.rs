@@ -1,5 +1,6 @@
 //! The flows in which a seller hands over a key.
 
+use domain::Links;
 use sandbox::{Call, Dialect, Fault, KeyPermission, Rule, Step};
 use serde_json::{Value, json};
 
@@ -7,6 +8,7 @@ use crate::demo::channels::Verdict;
 use crate::demo::institution::{AuthRequest, Institution, Store};
 use crate::demo::report::{Seen, StepError};
 use crate::demo::scenario::{HELD, INSUFFICIENT, INVALID, MISMATCH};
+use crate::demo::seller::Page;
 use crate::demo::stage::{SCOPES, Stage, random_hex};
 use crate::demo::url_scenario::{expect_untouched, read_shop};
 
@@ -64,6 +66,14 @@ impl Key {
             Self::Pair { key, secret } => json!({"api_key": key, "api_secret": secret}),
         }
     }
+
+    /// What the fields of the page send.
+    fn form(&self) -> String {
+        match self {
+            Self::Token(token) => format!("token={token}"),
+            Self::Pair { key, secret } => format!("api_key={key}&api_secret={secret}"),
+        }
+    }
 }
 
 /// What a key may do.
@@ -89,6 +99,51 @@ impl<'a> KeyScenario<'a> {
         let seen = self.confirm(&store, Verdict::Success).await?;
         self.authorized = Some(Authorized { store, label, key });
         Ok(seen)
+    }
+
+    /// The institution asks for a link in place of a key, which the seller pastes on the page behind it.
+    pub(super) async fn pasted(&mut self) -> Result<Seen, StepError> {
+        let label = self.stage.names.shop();
+        let key = self.register_key(&label, Permission::Enough)?;
+        let (store, link) = self.ask_for_link(&label).await?;
+        let shown = self.stage.seller.paste(&link, key.form()).await?;
+        self.confirm_shown(&store, &shown).await
+    }
+
+    /// The seller goes on from that page to the shop, which makes a key and sends it by itself.
+    pub(super) async fn pushed(&mut self) -> Result<Seen, StepError> {
+        let label = self.stage.names.shop();
+        let (store, link) = self.ask_for_link(&label).await?;
+        let away = self.stage.seller.follow(&link).await?;
+        let back = self
+            .stage
+            .seller
+            .consent(&away.auth_url, "decision=approve")
+            .await?;
+        let shown = self.stage.seller.come_back(&back, &away).await?;
+        self.confirm_shown(&store, &shown).await
+    }
+
+    async fn ask_for_link(&mut self, label: &str) -> Result<(Store, String), StepError> {
+        let store = self.create(&self.stage.ours, label).await?;
+        let request = self.request(label, &Value::Null);
+        self.set_links(Links::Hosted).await?;
+        let answer = self.stage.ours.authorize(&store, request).await;
+        self.set_links(Links::Direct).await?;
+        Ok((store, answer?.link()?))
+    }
+
+    async fn set_links(&self, links: Links) -> Result<(), StepError> {
+        let changed = self.stage.set_links(links).await;
+        changed.map_err(|error| StepError::Unexpected(error.to_string()))
+    }
+
+    async fn confirm_shown(&mut self, store: &Store, shown: &Page) -> Result<Seen, StepError> {
+        if (shown.status, &shown.location) != (200, &None) {
+            let status = shown.status;
+            return Err(format!("the browser was answered {status}, not 200").into());
+        }
+        self.confirm(store, Verdict::Success).await
     }
 
     pub(super) async fn wrong_key(&mut self) -> Result<Seen, StepError> {

@@ -35,6 +35,7 @@ pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), O
     ] {
         play_initiated(stage, report, platform).await?;
     }
+    play_by_our_page(stage, report).await?;
     play_embedded(stage, report).await?;
     play_mall(stage, report).await?;
     play_upkeep(stage, report).await?;
@@ -128,6 +129,21 @@ async fn play_url(
         "the same shop at another's store",
         scenario.another_s_store().await,
     )
+}
+
+/// Where the institution's links lead to our own page, which is how the guided demo begins.
+async fn play_by_our_page(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
+    let heading = Heading {
+        platform: UrlPlatform::SHOPLINE.code,
+        auth_type: "URL",
+    };
+    let mut scenario = UrlScenario::new(stage, UrlPlatform::SHOPLINE);
+    let followed = scenario.by_our_page().await;
+    report.step(heading, "a hosted link is followed", followed)?;
+    let forwarded = scenario.forwarded().await;
+    report.step(heading, "its address is sent to another", forwarded)?;
+    let declined = scenario.declined_on_our_page().await;
+    report.step(heading, "a hosted link is declined", declined)
 }
 
 /// What the platform begins: the later step is about the store that the first one authorizes.
@@ -286,6 +302,14 @@ async fn play_key(
     report.step(heading, "the key is right", scenario.right_key().await)?;
     report.step(heading, "the key is wrong", scenario.wrong_key().await)?;
     report.step(heading, "the key may not read", scenario.weak_key().await)?;
+    report.step(
+        heading,
+        "the seller pastes the key",
+        scenario.pasted().await,
+    )?;
+    if !platform.names_its_shop {
+        report.step(heading, "the shop pushes the key", scenario.pushed().await)?;
+    }
     if platform.names_its_shop {
         report.step(
             heading,

@@ -112,6 +112,26 @@ impl Seller {
         page(&send(self.http.post(format!("{link}/decline"))).await?)
     }
 
+    /// Pastes a key on the page behind a hosted link, as this form, and is led back to the page.
+    pub(super) async fn paste(&self, link: &str, form: String) -> Result<Page, SellerError> {
+        let shown = send(self.http.get(link)).await?;
+        if shown.status() != StatusCode::OK {
+            return Err(SellerError::NoQuestion(shown.status()));
+        }
+        let address = shown.url().clone();
+        let pasted = self
+            .http
+            .post(format!("{link}/key"))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        let pasted = send(pasted).await?;
+        let back = pasted.headers().get(LOCATION);
+        let back = back.and_then(|value| value.to_str().ok());
+        let back = back.ok_or(SellerError::NoQuestion(pasted.status()))?;
+        let back = address.join(back).map_err(|_| SellerError::Location)?;
+        self.open(&back).await
+    }
+
     /// Opens the app on the platform and confirms what the page asks; returns where the browser goes on.
     pub(super) async fn confirm_launch(&self, launch: &str) -> Result<String, SellerError> {
         let shown = send(self.http.get(launch)).await?;

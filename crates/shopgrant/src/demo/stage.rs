@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
-use broker::{Broker, Clock, ConfigurePlatformApp, Entropy, Operator, SystemEntropy};
-use domain::Platform;
+use broker::{
+    Broker, ChangeInstitution, Clock, ConfigurePlatformApp, Entropy, Operator, SystemEntropy,
+    read_logo,
+};
+use domain::{Brand, Links, Platform};
 use sandbox::{AppRegistration, Dialect, Sandbox};
 use secrecy::SecretString;
 use storage::sealing::Keyring;
@@ -63,6 +66,8 @@ pub(super) struct Stage {
     pub(super) returning: UnboundedReceiver<String>,
     /// Also where the guided demo puts what a person may want to use.
     pub(super) directory: TempDir,
+    /// As the operator has it.
+    broker: Broker,
     process: Process,
     side: Side,
 }
@@ -143,10 +148,11 @@ impl Stage {
 
         let http = http_client()?;
         let seller = format!("seller-{}", names.run);
-        let mut begin = async |name, path: &'static str| {
+        let mut begin = async |name, brand, path: &'static str| {
             let beginning = Beginning {
                 name,
                 seller: &seller,
+                brand,
                 redirect_origin: receiver.origin.clone(),
                 webhook_url: format!("{}{path}", receiver.origin),
                 webhooks: receiver.webhooks.remove(path).ok_or("no such path")?,
@@ -154,8 +160,8 @@ impl Stage {
             };
             Institution::begin(&broker, http.clone(), broker_url.clone(), beginning).await
         };
-        let ours = begin("Demo Pay", OUR_HOOK).await?;
-        let theirs = begin("Other Pay", THEIR_HOOK).await?;
+        let ours = begin("Demo Pay", our_brand()?, OUR_HOOK).await?;
+        let theirs = begin("Other Pay", Brand::default(), THEIR_HOOK).await?;
         Ok(Self {
             sandbox,
             platforms_at,
@@ -169,9 +175,23 @@ impl Stage {
             returning: receiver.returning,
             directory,
             broker_url,
+            broker,
             process,
             side,
         })
+    }
+
+    /// The operator decides where the links lead that our sellers get from now on.
+    pub(super) async fn set_links(&self, links: Links) -> Result<(), Failure> {
+        let change = ChangeInstitution {
+            links: Some(links),
+            ..ChangeInstitution::default()
+        };
+        let changed = self
+            .broker
+            .change_institution(&Operator, &self.ours.app_id, change);
+        changed.await?;
+        Ok(())
     }
 
     /// Where the simulated platforms are, by the name of their dialect.
@@ -258,6 +278,14 @@ impl Side {
             returning,
         })
     }
+}
+
+/// How our sellers' pages look.
+fn our_brand() -> Result<Brand, Failure> {
+    Ok(Brand {
+        colour: Some("#0b6e4f".parse()?),
+        logo: Some(read_logo(include_bytes!("logo.png").to_vec())?),
+    })
 }
 
 /// Registers the broker's apps at the platforms, and the platforms' hosts at the broker.

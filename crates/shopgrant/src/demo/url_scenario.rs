@@ -1,6 +1,7 @@
 //! The flows in which a seller clicks a link.
 
 mod embedded;
+mod hosted;
 mod initiated;
 mod mall;
 mod upkeep;

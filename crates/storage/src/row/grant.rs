@@ -14,6 +14,7 @@ pub(crate) struct Model {
     pub shop_label: Option<String>,
     pub origin: String,
     pub credential: Option<Vec<u8>>,
+    pub disclosure: String,
     pub scopes: String,
     pub scopes_told: Option<String>,
     pub expires_at: Option<i64>,
@@ -34,6 +35,8 @@ pub(crate) struct Model {
     pub refresh_failure: Option<String>,
     pub scopes_due_at: i64,
     pub scopes_fence: i64,
+    pub scopes_lease_until: i64,
+    pub scopes_outcome: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use storage::claims::{self, Uniqueness};
 use storage::platform_apps::{self, PlatformApp};
 use storage::revocations::{self, DueRevocation, Revocation, Waiting};
-use storage::scope_readings::{self, ScopeReading};
+use storage::scope_readings::{self, ReadingOutcome, ScopeReading};
 use storage::sealing::Place;
 use storage::{Storage, StorageError, authorizations, grants, retention, stores};
 use uuid::Uuid;
@@ -166,7 +166,8 @@ async fn finish_scopes(storage: &Storage, reading: &ScopeReading, next: i64) {
     storage
         .write(async |tx| {
             let read = Some(&scopes);
-            scope_readings::finish_for_worker(tx, reading.turn, read, at(next)).await
+            let outcome = ReadingOutcome::Read;
+            scope_readings::finish_for_worker(tx, reading.turn, outcome, read, at(next)).await
         })
         .await
         .unwrap();

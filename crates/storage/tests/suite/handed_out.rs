@@ -5,6 +5,7 @@ use domain::{
     PlatformEventId, ShopIdentity, ShopLabel, Upkeep,
 };
 use storage::credential_requests::{self, CredentialCall, CredentialOutcome, CredentialRequest};
+use storage::online_exchanges::{self, OnlineSession};
 use storage::online_tokens::{self, OnlineToken};
 use storage::platform_apps::PlatformApp;
 use storage::pushed_codes::{self, PushedCode};
@@ -382,10 +383,27 @@ async fn what_is_over_is_deleted_and_the_rest_stays(database: &TestDatabase) {
             .unwrap()
             .map(|deleted| (deleted.table, deleted.rows))
     };
-    let tables = ["online_tokens", "pushed_codes", "credential_requests"];
-    let of = |rows: [u64; 3]| [0, 1, 2].map(|index| (tables[index], rows[index]));
-    assert_eq!(delete(99, -1).await, of([0, 0, 0]));
-    assert_eq!(delete(100, -1).await, of([1, 0, 0]));
-    assert_eq!(delete(600, -1).await, of([0, 1, 0]));
-    assert_eq!(delete(600, 0).await, of([0, 0, 1]));
+    let session = OnlineSession {
+        institution: ALPHA,
+        store: store_id(1),
+        hash: hash(1),
+    };
+    storage
+        .write(async |tx| {
+            online_exchanges::lease(tx, session, lease(1), at(0), at(6), at(200)).await
+        })
+        .await
+        .unwrap();
+    let tables = [
+        "online_tokens",
+        "online_exchanges",
+        "pushed_codes",
+        "credential_requests",
+    ];
+    let of = |rows: [u64; 4]| [0, 1, 2, 3].map(|index| (tables[index], rows[index]));
+    assert_eq!(delete(99, -1).await, of([0, 0, 0, 0]));
+    assert_eq!(delete(100, -1).await, of([1, 0, 0, 0]));
+    assert_eq!(delete(200, -1).await, of([0, 1, 0, 0]));
+    assert_eq!(delete(600, -1).await, of([0, 0, 1, 0]));
+    assert_eq!(delete(600, 0).await, of([0, 0, 0, 1]));
 }

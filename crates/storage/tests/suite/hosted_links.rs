@@ -1,14 +1,22 @@
 //! Links to a page of ours, and the clicks on them.
 
-use domain::{AuthType, Authorization, AuthorizationState, LinkClickId, Links};
+use domain::{
+    AuthType, Authorization, AuthorizationState, Disclosure, FailReason, LeaseId, LinkClickId,
+    Links,
+};
 use storage::authorizations::Carried;
+use storage::grants::{self, GrantSecrets};
 use storage::hosted_links::{self, Click};
 use storage::institutions::{self, InstitutionChange};
+use storage::sealing::Place;
 use storage::{Storage, StorageError, authorizations, retention};
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, at_once, execute, number};
-use crate::world::{ALPHA, BETA, at, attempt, attempt_id, hash, settle, settle_stores};
+use crate::world::{
+    ALPHA, BETA, at, attempt, attempt_id, begin, fingerprint, grant, grant_secrets, hash, link,
+    sealed, settle, settle_stores,
+};
 
 on_both! {
     a_link_is_known_by_its_token,
@@ -19,6 +27,9 @@ on_both! {
     clicks_at_once_are_all_kept,
     what_has_ended_takes_its_link_along,
     where_links_lead_is_one_of_two,
+    a_link_takes_one_key,
+    a_key_finds_no_attempt_that_has_ended,
+    a_credential_is_disclosed_or_not,
 }
 
 /// Stores 1 and 2 of Alpha, each with an attempt and its link.
@@ -212,4 +223,145 @@ async fn where_links_lead_is_one_of_two(database: &TestDatabase) {
     assert!(other.is_err());
     let hosted = "SELECT COUNT(*) FROM institutions WHERE links = 'HOSTED'";
     assert_eq!(number(&storage, hosted).await, 1);
+}
+
+/// An attempt of store 1 that waits for a key.
+async fn settle_wanted(storage: &Storage) -> Authorization {
+    settle_stores(storage).await;
+    let wanted = Authorization {
+        state: AuthorizationState::AwaitingKey,
+        ..attempt(1, AuthType::Key)
+    };
+    open(storage, &wanted, 1).await;
+    wanted
+}
+
+async fn take_key(storage: &Storage, of: &Authorization, text: &str) -> Result<(), StorageError> {
+    let sealed = sealed(Place::AuthorizationCredential(of.id), text);
+    storage
+        .write(async |tx| {
+            let print = fingerprint(text);
+            authorizations::take_key(tx, of, sealed.clone(), print, at(700), at(5)).await
+        })
+        .await
+}
+
+async fn a_link_takes_one_key(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    let wanted = settle_wanted(&storage).await;
+    let find = async || {
+        let found = hosted_links::find_by_token(&storage, hash(1))
+            .await
+            .unwrap();
+        let print = authorizations::find_fingerprint(&storage, ALPHA, wanted.id).await;
+        (found.unwrap(), print.unwrap())
+    };
+    assert_eq!(find().await, (wanted.clone(), None));
+    let due = authorizations::has_due_key_for_worker(&storage, at(1000)).await;
+    assert!(!due.unwrap(), "there is nothing to prove");
+
+    // Somebody else's institution finds no attempt to give it to.
+    let foreign = Authorization {
+        institution: BETA,
+        ..wanted.clone()
+    };
+    let refused = take_key(&storage, &foreign, "ck_1").await;
+    assert!(
+        matches!(refused, Err(StorageError::Stale { .. })),
+        "{refused:?}"
+    );
+    take_key(&storage, &wanted, "ck_1").await.unwrap();
+    let given = Authorization {
+        state: AuthorizationState::Pending,
+        deadline_at: at(700),
+        ..wanted.clone()
+    };
+    assert_eq!(find().await, (given.clone(), Some(fingerprint("ck_1"))));
+    let refused = take_key(&storage, &wanted, "ck_2").await;
+    assert!(
+        matches!(refused, Err(StorageError::Stale { .. })),
+        "{refused:?}"
+    );
+    // Whoever saw it wait for a key ends it no more.
+    let late = wanted.clone().fail(FailReason::LinkExpired).unwrap();
+    let refused = finish(&storage, &wanted.state, &late).await;
+    assert!(
+        matches!(refused, Err(StorageError::Stale { .. })),
+        "{refused:?}"
+    );
+
+    let lease = LeaseId::new(Uuid::from_u128(9));
+    let work = storage
+        .write(async |tx| {
+            authorizations::lease_due_keys_for_worker(tx, at(5), lease, at(60), 10).await
+        })
+        .await
+        .unwrap();
+    let [work] = &work[..] else {
+        panic!("{work:?}");
+    };
+    assert_eq!(
+        (&work.authorization, &work.fingerprint),
+        (&given, &fingerprint("ck_1"))
+    );
+    let ended = given.clone().fail(FailReason::AuthInfoInvalid).unwrap();
+    finish(&storage, &given.state, &ended).await.unwrap();
+    // How the key is known again outlives it.
+    assert_eq!(find().await, (ended, Some(fingerprint("ck_1"))));
+    let kept = "SELECT COUNT(*) FROM authorizations WHERE credential IS NOT NULL";
+    assert_eq!(number(&storage, kept).await, 0);
+}
+
+async fn finish(
+    storage: &Storage,
+    before: &AuthorizationState,
+    ended: &Authorization,
+) -> Result<(), StorageError> {
+    storage
+        .write(async |tx| authorizations::finish(tx, before, ended, at(6)).await)
+        .await
+}
+
+async fn a_key_finds_no_attempt_that_has_ended(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    let wanted = settle_wanted(&storage).await;
+    let ended = wanted.clone().fail(FailReason::UserDenied).unwrap();
+    finish(&storage, &wanted.state, &ended).await.unwrap();
+    let refused = take_key(&storage, &wanted, "ck_1").await;
+    assert!(
+        matches!(refused, Err(StorageError::Stale { .. })),
+        "{refused:?}"
+    );
+    // Nor does one of another kind have a place for it.
+    open(&storage, &attempt(2, AuthType::Url), 2).await;
+    let refused = take_key(&storage, &attempt(2, AuthType::Url), "ck_1").await;
+    assert!(
+        matches!(refused, Err(StorageError::Stale { .. })),
+        "{refused:?}"
+    );
+}
+
+async fn a_credential_is_disclosed_or_not(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    for (id, disclosure) in [(1_u8, Disclosure::Institution), (2, Disclosure::Nobody)] {
+        begin(&storage, &attempt(id.into(), AuthType::Url), link(id)).await;
+        let live = grant(id.into());
+        let secrets = GrantSecrets {
+            disclosure,
+            ..grant_secrets(live.id)
+        };
+        storage
+            .write(async |tx| grants::insert(tx, &live, secrets.clone()).await)
+            .await
+            .unwrap();
+        let held = grants::find_credential(&storage, ALPHA, live.id).await;
+        assert_eq!(held.unwrap().unwrap().disclosure, disclosure);
+        storage
+            .write(async |tx| grants::end(tx, live.id, at(20)).await)
+            .await
+            .unwrap();
+    }
+    let other = "UPDATE grants SET disclosure = 'OTHER'";
+    assert!(execute(&storage, other).await.is_err());
 }

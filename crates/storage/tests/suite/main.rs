@@ -32,6 +32,7 @@ macro_rules! on_both {
 
 mod authorizations;
 mod backlog;
+mod brands;
 mod claims;
 mod constraints;
 mod corruption;
@@ -45,6 +46,7 @@ mod handed_out;
 mod hosted_links;
 mod institutions;
 mod lock_order;
+mod one_asks;
 mod operators;
 mod optimistic;
 mod outbox;

@@ -5,10 +5,10 @@ use domain::endpoint::{Endpoint, EndpointStatus};
 use domain::institution::{BusAccess, CredentialAccess, Links};
 use domain::{
     AppId, AuthType, Authorization, AuthorizationId, AuthorizationState, Authorized, Client,
-    ClientId, DeliveryId, EndpointId, EventId, EventType, Grant, GrantId, GrantedScopes,
-    IdentityRealm, Institution, InstitutionId, LeaseId, Platform, ProvenShop, Renewal,
-    RequiredScope, ScopeCoverage, Scopes, ShopIdentity, ShopLabel, Store, StoreId, StoreState,
-    Upkeep, WriteScope,
+    ClientId, DeliveryId, Disclosure, EndpointId, EventId, EventType, Grant, GrantId,
+    GrantedScopes, IdentityRealm, Institution, InstitutionId, LeaseId, Platform, ProvenShop,
+    Renewal, RequiredScope, ScopeCoverage, Scopes, ShopIdentity, ShopLabel, Store, StoreId,
+    StoreState, Upkeep, WriteScope,
 };
 use storage::authorizations::Carried;
 use storage::grants::GrantSecrets;
@@ -69,6 +69,7 @@ pub(crate) fn grant_secrets(grant: GrantId) -> GrantSecrets {
     GrantSecrets {
         credential: sealed(Place::GrantCredential(grant), "token"),
         refresh_token: Some(sealed(Place::GrantRefreshToken(grant), "refresh token")),
+        disclosure: Disclosure::Institution,
     }
 }
 

@@ -2,7 +2,8 @@
 //! (<https://open.pingpongx.com/docs/developer/api/store/create_store/> and its neighbours).
 
 use broker::{
-    CreateStore, ListStores, Means, QueryStore, StartAuthorization, UnbindStore, UpdateStore,
+    CreateStore, ListStores, Means, QueryStore, ReadStoreScopes, StartAuthorization, UnbindStore,
+    UpdateStore,
 };
 use domain::{AuthStatus, AuthType, Credential, Platform};
 use serde::Deserialize;
@@ -113,7 +114,8 @@ pub(crate) struct StartAuthorizationRequest {
     seller_id: Option<String>,
     #[schema(schema_with = schema::auth_type)]
     auth_type: String,
-    /// The seller's developer credentials; with KEY only.
+    /// The seller's developer credentials; with KEY only. An institution whose links are hosted may leave it
+    /// away, and have the seller hand them in on the page behind the `auth_url`.
     #[validate(nested)]
     #[schema(inline)]
     auth_info: Option<AuthInfo>,
@@ -177,9 +179,7 @@ fn read_means(auth_type: AuthType, auth_info: Option<AuthInfo>) -> Result<Means,
                 api_secret: api_secret.into(),
             }));
         }
-        (AuthType::Key, None | Some((None, None, None))) => {
-            "auth_info can't be empty when auth_type is KEY"
-        }
+        (AuthType::Key, None | Some((None, None, None))) => return Ok(Means::KeyByLink),
         (AuthType::Key, Some(_)) => "auth_info takes either token, or api_key and api_secret",
     };
     Err(ApiError::illegal_param(problem))
@@ -267,6 +267,26 @@ pub(crate) struct UnbindStoreRequest {
 
 impl From<UnbindStoreRequest> for UnbindStore {
     fn from(request: UnbindStoreRequest) -> Self {
+        Self {
+            client_id: request.client_id,
+            store_id: request.store_id,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReadStoreScopesRequest {
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "cl_0192f0c1000070008000000000000001")]
+    client_id: String,
+    #[validate(length(max = 64))]
+    #[schema(max_length = 64, example = "st_0192f0c1000070008000000000000002")]
+    store_id: String,
+}
+
+impl From<ReadStoreScopesRequest> for ReadStoreScopes {
+    fn from(request: ReadStoreScopesRequest) -> Self {
         Self {
             client_id: request.client_id,
             store_id: request.store_id,

@@ -29,6 +29,7 @@ impl UrlScenario<'_> {
         let asked = self.ask(&label).await?;
         let operator = MallOperator {
             user_type: Some(user_type.to_owned()),
+            lang: Some("en_US".to_owned()),
             ..MallOperator::default()
         };
         let (mall, app_url) = (read_shop(&label)?, self.address("launch")?);

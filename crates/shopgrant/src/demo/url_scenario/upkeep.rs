@@ -32,7 +32,8 @@ impl UrlScenario<'_> {
         ours.confirm(&authorized.store, None, 2, REVOKED).await
     }
 
-    /// The seller takes a permission away on the platform, which hints at it; the institution gets a link.
+    /// The seller takes a permission away on the platform, which hints at it; the institution gets a
+    /// link, and asks for the scopes itself.
     pub(in crate::demo) async fn narrow(&mut self) -> Result<Seen, StepError> {
         let authorized = self.authorized()?;
         let shop = read_shop(&authorized.label)?;
@@ -49,7 +50,10 @@ impl UrlScenario<'_> {
         let ours = &mut self.stage.ours;
         let seen = ours.confirm(&authorized.store, None, 2, Verdict::Success);
         let seen = seen.await?;
-        let snapshot = self.stage.ours.snapshot(&authorized.store.id).await?;
+        // Whoever does not trust the hint asks the platform, which says the same.
+        let nothing_more = serde_json::json!({});
+        let asked = ours.ask("store/scopes", &authorized.store, nothing_more);
+        let snapshot = asked.await?;
         if snapshot["health"] != "SCOPES_MISSING" {
             return Err(format!("the health is {}", snapshot["health"]).into());
         }

@@ -43,6 +43,7 @@ fn credential(fields: &Value) -> Result<String, String> {
         }) => {
             format!("{} {}", api_key.expose_secret(), api_secret.expose_secret())
         }
+        Means::KeyByLink => "by link".to_owned(),
         Means::Key(Credential::AccessToken { .. }) => "an access token".to_owned(),
     })
 }
@@ -73,13 +74,10 @@ fn the_credential_fits_the_auth_type() {
             json!({"auth_type": "URL", "auth_info": {"token": "t"}}),
             Err("auth_info must be empty when auth_type is URL"),
         ),
-        (
-            json!({"auth_type": "KEY"}),
-            Err("auth_info can't be empty when auth_type is KEY"),
-        ),
+        (json!({"auth_type": "KEY"}), Ok("by link")),
         (
             json!({"auth_type": "KEY", "auth_info": {"token": ""}}),
-            Err("auth_info can't be empty when auth_type is KEY"),
+            Ok("by link"),
         ),
         (
             json!({"auth_type": "KEY", "auth_info": {"api_key": "k"}}),
