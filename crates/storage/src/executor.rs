@@ -219,7 +219,8 @@ impl TxConnection {
         let Session::Optimistic(connection) = &self.session else {
             return Ok(Asked::Transaction(self.transaction().await?));
         };
-        let is_plain = statement.sql.starts_with("SELECT") && !statement.sql.contains("FOR UPDATE");
+        let is_plain = statement.sql.starts_with("SELECT")
+            && LOCKING.iter().all(|lock| !statement.sql.contains(lock));
         let misses_nothing = self.waiting().iter().all(Write::only_looks);
         if is_plain && misses_nothing {
             Ok(Asked::Connection(connection))
@@ -267,6 +268,9 @@ impl TxConnection {
         }
     }
 }
+
+/// What a question ends with that keeps the rows it finds locked; only a transaction can.
+const LOCKING: [&str; 2] = ["FOR UPDATE", "FOR NO KEY UPDATE"];
 
 /// Where a question is asked.
 enum Asked<'a> {

@@ -1,6 +1,6 @@
 //! One order in which rows of a table are locked that one statement changes together.
 
-use sea_orm::sea_query::{Expr, LockType, Order, Query};
+use sea_orm::sea_query::{Expr, IntoCondition, LockType, Order, Query};
 use sea_orm::{ColumnTrait, EntityTrait};
 
 /// Whether a row is one of `those`, for an update that may meet another of the same rows. Each statement scans
@@ -9,11 +9,15 @@ use sea_orm::{ColumnTrait, EntityTrait};
 /// and no harder than an update locks them: rows that only refer to them are not held up. SQLite, which has one
 /// writer, takes no such lock.
 /// <https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-DEADLOCKS>
-pub(crate) fn locked_in_order<E: EntityTrait>(table: E, id: E::Column, those: Expr) -> Expr {
+pub(crate) fn locked_in_order<E: EntityTrait>(
+    table: E,
+    id: E::Column,
+    those: impl IntoCondition,
+) -> Expr {
     let locked = Query::select()
         .column(id)
         .from(table)
-        .and_where(those)
+        .cond_where(those)
         .order_by(id, Order::Asc)
         .lock(LockType::NoKeyUpdate)
         .to_owned();

@@ -24,6 +24,7 @@ use crate::executor::{Executor, Tx, Write};
 use crate::grants::LIVE;
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
+use crate::lock_order::locked_in_order;
 use crate::news::News;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
@@ -267,7 +268,7 @@ pub async fn hasten_for_worker(
     let hastened = Entity::update_many()
         .set(due_at(now))
         .filter(is_word(Column::Status, LIVE))
-        .filter(of_shop(wanted))
+        .filter(locked_in_order(Entity, Column::Id, of_shop(wanted)))
         .exec(tx.connection())
         .await?;
     Ok(hastened.rows_affected)
@@ -280,11 +281,13 @@ pub async fn hasten_shop_for_worker(
     shop: &ShopIdentity,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
+    let of_shop = Condition::all()
+        .add(Column::Platform.eq(platform.code()))
+        .add(Column::ShopIdentity.eq(shop.value()));
     let update = Entity::update_many()
         .set(due_at(now))
         .filter(is_word(Column::Status, LIVE))
-        .filter(Column::Platform.eq(platform.code()))
-        .filter(Column::ShopIdentity.eq(shop.value()))
+        .filter(locked_in_order(Entity, Column::Id, of_shop))
         .into_query();
     tx.write_later(Write::any("grants", update)).await
 }

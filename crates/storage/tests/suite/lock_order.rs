@@ -1,10 +1,13 @@
 //! Batches that meet lock their rows in one order. Only PostgreSQL has such locks: on SQLite there is one writer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use domain::{DeliveryId, EventId};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use storage::deliveries::{self, NewDelivery};
 use storage::sealing::Place;
-use storage::{Storage, StorageError, endpoints, outbox};
+use storage::{Executor, Storage, StorageError, endpoints, outbox};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -96,6 +99,29 @@ async fn deliveries_of_an_endpoint_are_abandoned() {
         abandon.await
     });
     batch.others_are_free_until_the_end(waiting).await;
+}
+
+/// Outside of one, nothing would stay locked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_locks_is_asked_in_a_transaction() {
+    let database = TestDatabase::postgres().await;
+    let storage = database.open_migrated().await;
+    for lock in ["FOR UPDATE", "FOR NO KEY UPDATE"] {
+        let tried = AtomicUsize::new(0);
+        storage
+            .write_optimistically(async |tx| {
+                tried.fetch_add(1, Ordering::Relaxed);
+                let sql = format!("SELECT id FROM stores {lock}");
+                let question = Statement::from_string(DbBackend::Postgres, sql);
+                tx.connection().query_all_raw(question).await?;
+                Ok::<_, StorageError>(())
+            })
+            .await
+            .unwrap();
+        assert_eq!(tried.into_inner(), 2, "{lock}");
+    }
+    drop(storage);
+    database.delete().await;
 }
 
 fn events() -> [EventId; 3] {
