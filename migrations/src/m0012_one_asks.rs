@@ -22,11 +22,14 @@ impl MigrationTrait for Migration {
 }
 
 /// The version before reads scopes without these columns: a call of this one may ask beside it then, and the
-/// fencing number lets the later reading count alone.
+/// fencing number lets the later reading count alone. It also raises that number without an end of its lease:
+/// so a lease names the number that it is of, and holds for no other.
 ///
 /// No foreign key ties an exchange to its store: it is over within seconds, and dies by time alone.
 const UP: &str = r"
 ALTER TABLE grants ADD COLUMN scopes_lease_until {int} NOT NULL DEFAULT 0
+
+ALTER TABLE grants ADD COLUMN scopes_lease_fence {int} NOT NULL DEFAULT 0
 
 ALTER TABLE grants ADD COLUMN scopes_outcome TEXT
     CONSTRAINT grants_scopes_outcome_check CHECK (scopes_outcome IN ('READ', 'NOT_TOLD', 'UNANSWERED'))

@@ -95,6 +95,11 @@ const WAYS = {
   "app-removed": (seller, { links }) => seller.open(links.app_removed),
   "link-replaced": (seller, { links }) => seller.open(links.replaced),
   "link-expired": (seller, { links }) => seller.open(links.expired),
+  // The link leads to the platform at once, so that nobody says that it is over before the seller is back.
+  "link-unfinished": async (seller, { links }) => {
+    await seller.open(links.unfinished);
+    await seller.decide("approve");
+  },
   "link-unknown": (seller, { public_url }) => seller.open(`${public_url}/go/${"x".repeat(43)}`),
   "link-forwarded": async (seller, { links }, stage) => {
     const attacker = await newSeller(stage);

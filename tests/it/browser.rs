@@ -71,20 +71,20 @@ async fn a_seller_may_take_any_way_and_an_attacker_none() {
         .ask_with_redirect(&GENSTORE, "redirected")
         .await
         .into();
-    let (key, secret) = ("ck_rosa", "cs_rosa");
+    let (key, secret) = ("ck_garden", "cs_garden");
     links["key"] = stage.ask_for_key("key", (key, secret)).await.into();
-    stage.ask(&CAFE24, "rosamall").await;
+    stage.ask(&CAFE24, "gardenmall").await;
     let job = json!({
         "links": links,
         "key": {"api_key": key, "api_secret": secret},
         "app": stage::launched_app(),
-        "mall": "rosamall",
+        "mall": "gardenmall",
     });
     stage.tell("habits.mjs", job).await;
     for (shop, outcome) in expected {
         stage.expect(&shop_of(shop), outcome).await;
     }
-    for shop in ["redirected", "key", "rosamall"] {
+    for shop in ["redirected", "key", "gardenmall"] {
         stage.expect(shop, SUCCESS).await;
     }
     stage.clear().await;

@@ -13,6 +13,7 @@ use crate::harness::{Answer, CAFE24, SHOPLINE, TestApp};
 on_both!(
     a_page_is_in_the_language_that_its_reader_chose,
     what_a_platform_names_counts_more_than_the_browser_and_less_than_the_reader,
+    what_a_platform_named_is_kept_until_the_seller_is_back,
     a_choice_is_remembered_by_the_browser_alone,
     a_page_and_its_sheet_are_all_that_is_asked_for,
     every_address_of_a_page_is_below_the_public_url,
@@ -118,6 +119,50 @@ async fn what_a_platform_names_counts_more_than_the_browser_and_less_than_the_re
             "it cannot be asked for again"
         );
     }
+}
+
+/// Opens the app in a mall that waits, and goes on to the result; returns it, and what the confirmation had the
+/// browser remember.
+async fn launch_to_the_end(app: &TestApp, mall: &str, lang: &str) -> (Answer, Option<String>) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&CAFE24, mall).await;
+    let fields = store.with(json!({"auth_type": "URL", "seller_id": mall}));
+    alpha.data("store/auth", &fields).await;
+    let app_url = format!("{}{}", app.base_url, CAFE24.launch_path());
+    let operator = MallOperator {
+        lang: Some(lang.to_owned()),
+        ..MallOperator::default()
+    };
+    let launch = app.sandbox.launch_by(
+        &operator,
+        &mall.parse().unwrap(),
+        Some(CAFE24.client_id),
+        &app_url,
+    );
+    let offer = app.offer(&launch.unwrap()).await;
+    let form = format!("launch={}&token={}", offer.launch, offer.token);
+    let away = app
+        .browser
+        .submit(&format!("{app_url}/confirm"), &form)
+        .await;
+    assert_eq!(away.status, 303, "{}", away.text);
+    let consent = away.header("location").unwrap();
+    let callback = app.browser.consent(consent, "decision=approve").await;
+    let remembered = away.header("set-cookie").map(str::to_owned);
+    (app.visit(&callback).await, remembered)
+}
+
+async fn what_a_platform_named_is_kept_until_the_seller_is_back(app: &TestApp) {
+    let (page, remembered) = launch_to_the_end(app, "demomall", "vi_VN").await;
+    assert_language(&page, "en");
+    assert_eq!(remembered, None, "there are no such pages");
+    let (page, remembered) = launch_to_the_end(app, "secondmall", "ja_JP").await;
+    assert_language(&page, "ja");
+    let cookie = "lang=ja; HttpOnly; SameSite=Lax; Path=/; Max-Age=2592000";
+    assert_eq!(remembered.as_deref(), Some(cookie));
+    let (page, remembered) = launch_to_the_end(app, "thirdmall", "es_ES").await;
+    assert_language(&page, "ja");
+    assert_eq!(remembered, None, "another is remembered");
 }
 
 async fn a_choice_is_remembered_by_the_browser_alone(app: &TestApp) {

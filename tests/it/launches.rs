@@ -6,7 +6,9 @@ use broker::{ConfigurePlatformApp, Operator};
 use sandbox::{AppRegistration, Fault, Rule, Step};
 use serde_json::json;
 
-use crate::harness::{Answer, GENSTORE, Institution, PlatformCase, SHOPLINE, SHOPLINE_EU, TestApp};
+use crate::harness::{
+    Answer, GENSTORE, HeldAnswer, Institution, PlatformCase, SHOPLINE, SHOPLINE_EU, TestApp,
+};
 
 on_both!(
     a_confirmed_launch_goes_on_to_the_platform,
@@ -20,13 +22,15 @@ on_both!(
     a_shop_that_is_connected_already_is_told_so,
     an_own_app_s_launch_tells_nothing_of_other_apps,
     what_was_confirmed_can_be_loaded_again,
+    the_second_of_two_clicks_leads_to_what_the_first_one_does,
+    a_confirmation_is_as_large_as_any_body_and_no_larger,
 );
 
 /// What the page asked, and what the browser got with it.
 #[derive(Clone)]
 pub(crate) struct Offer {
-    launch: String,
-    token: String,
+    pub(crate) launch: String,
+    pub(crate) token: String,
     /// Name and value.
     cookie: String,
     pub(crate) page: String,
@@ -66,13 +70,17 @@ impl TestApp {
     }
 
     pub(crate) async fn confirm(&self, case: &PlatformCase, offer: &Offer) -> Answer {
-        let body = format!("launch={}&token={}", offer.launch, offer.token);
+        let form = format!("launch={}&token={}", offer.launch, offer.token);
+        self.send_confirmation(case, offer, form).await
+    }
+
+    async fn send_confirmation(&self, case: &PlatformCase, offer: &Offer, form: String) -> Answer {
         let request = self
             .http
             .post(format!("{}{}/confirm", self.base_url, case.launch_path()))
             .header("content-type", "application/x-www-form-urlencoded")
             .header("cookie", &offer.cookie)
-            .body(body);
+            .body(form);
         Answer::of(request.send().await.unwrap()).await
     }
 }
@@ -474,6 +482,42 @@ async fn an_own_app_s_launch_tells_nothing_of_other_apps(app: &TestApp) {
     assert_connected(&shared, "the app that connected it");
 }
 
+async fn the_second_of_two_clicks_leads_to_what_the_first_one_does(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&GENSTORE, "demo-shop").await;
+    let fields = store.with(json!({"auth_type": "URL"}));
+    alpha.data("store/auth", &fields).await;
+    let scopes = ["read_orders".to_owned()];
+    let shop = "demo-shop".parse().unwrap();
+    let event = app.sandbox.push_code(&shop, None, &scopes).unwrap();
+    app.tell(&GENSTORE, &event).await;
+    let offer = app.offer(&app.launch(&GENSTORE, "demo-shop")).await;
+    let place = format!("{}/{}/outcome", GENSTORE.launch_path(), offer.launch);
+    let held = HeldAnswer::of(&app.sandbox, GENSTORE.dialect, Step::Token);
+    let second_click = async {
+        held.reached().await;
+        let second = app.confirm(&GENSTORE, &offer).await;
+        assert_eq!(second.status, 303, "{}", second.text);
+        assert_eq!(second.header("location"), Some(place.as_str()));
+        assert_eq!(alpha.status(&store).await.0, "PROCESSING");
+        let look = app.http.get(format!("{}{place}", app.base_url));
+        let look = look.header("cookie", &offer.cookie).send();
+        let (shown, ()) = tokio::join!(look, async { held.release() });
+        Answer::of(shown.unwrap()).await
+    };
+    let (first, shown) = tokio::join!(app.confirm(&GENSTORE, &offer), second_click);
+    assert_eq!(first.header("location"), Some(place.as_str()));
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    let title = "<h1>Your shop is connected</h1>";
+    assert!(shown.text.contains(title), "{}", shown.text);
+    // Nobody else learns where it leads.
+    let mut forged = offer.clone();
+    "another".clone_into(&mut forged.token);
+    assert_leads_nowhere(&app.confirm(&GENSTORE, &forged).await, "another page");
+    app.settle().await;
+    app.receiver.take();
+}
+
 /// A code that was pushed before is spent by the confirmation, which a reload must not send once more.
 async fn what_was_confirmed_can_be_loaded_again(app: &TestApp) {
     let alpha = app.institution("Alpha").await;
@@ -501,7 +545,9 @@ async fn what_was_confirmed_can_be_loaded_again(app: &TestApp) {
         assert!(page.text.contains("<h1>Your shop is connected</h1>"));
         assert!(page.text.contains("Alpha"), "{}", page.text);
     }
-    assert_over(&app.confirm(&GENSTORE, &offer).await, "sent once more");
+    let again = app.confirm(&GENSTORE, &offer).await;
+    assert_eq!(again.status, 303, "sent once more: {}", again.text);
+    assert_eq!(again.header("location"), Some(place.as_str()));
     assert_eq!(app.sandbox.calls().len(), calls);
     let (name, _) = offer.cookie.split_once('=').unwrap();
     for cookie in ["", &format!("{name}=another")] {
@@ -509,4 +555,19 @@ async fn what_was_confirmed_can_be_loaded_again(app: &TestApp) {
     }
     app.settle().await;
     app.receiver.take();
+}
+
+async fn a_confirmation_is_as_large_as_any_body_and_no_larger(app: &TestApp) {
+    let alpha = app.institution("Alpha").await;
+    let store = alpha.store(&SHOPLINE, "demo-shop").await;
+    alpha.link(&store).await;
+    let offer = app.offer(&app.launch(&SHOPLINE, "demo-shop")).await;
+    let send = async |length: usize| {
+        let form = format!("launch={}&token={}&padding=", offer.launch, offer.token);
+        let padding = "0".repeat(length - form.len());
+        app.send_confirmation(&SHOPLINE, &offer, form + &padding)
+            .await
+    };
+    assert_leads_nowhere(&send(65_537).await, "too large");
+    assert_eq!(send(65_536).await.status, 303);
 }

@@ -43,7 +43,12 @@ async fn look(app: &TestApp, url: &str, methods: &[Method]) -> Vec<u16> {
             }
             let answer = Answer::of(request.send().await.unwrap()).await;
             assert_eq!(answer.header("set-cookie"), None, "{method} {url}");
-            assert_eq!(answer.header("location"), None, "{method} {url}");
+            // To the link and nowhere else.
+            let link = url
+                .strip_prefix(&app.base_url)
+                .and_then(|path| path.rsplit_once('/'));
+            let location = link.map(|(link, _)| link).filter(|_| answer.status == 303);
+            assert_eq!(answer.header("location"), location, "{method} {url}");
             if method == Method::HEAD {
                 assert_eq!(answer.text, "");
             }
@@ -73,13 +78,26 @@ async fn whoever_looks_at_a_hosted_link_changes_nothing(app: &TestApp) {
     assert_eq!(app.visit(&format!("{link}?lang=ko")).await.status, 200);
     assert_eq!(app.database.contents().await, before);
     assert_eq!(look(app, &link, &[Method::OPTIONS]).await, [405; 4]);
-    for form in ["continue", "decline"] {
+    for form in ["continue", "decline", "key", ""] {
         let form = format!("{link}/{form}");
-        assert_eq!(look(app, &form, &WITH_GET).await, [405; 12]);
+        let seen = look(app, &form, &[Method::GET, Method::HEAD]).await;
+        assert_eq!(seen, [303; 8], "{form}");
+        assert_eq!(look(app, &form, &[Method::OPTIONS]).await, [405; 4]);
     }
-    let unknown = format!("{}/go/{}", app.base_url, "A".repeat(43));
-    let seen = look(app, &unknown, &[Method::GET, Method::HEAD]).await;
-    assert_eq!(seen, [400; 8]);
+    let go = format!("{}/go/", app.base_url);
+    for unknown in [
+        format!("{go}{}", "A".repeat(43)),
+        format!("{link}/more"),
+        format!("{link}/continue/"),
+        format!("{go}/continue"),
+        go,
+    ] {
+        let seen = look(app, &unknown, &[Method::GET, Method::HEAD]).await;
+        assert_eq!(seen, [400; 8], "{unknown}");
+        let page = app.another_browser().visit(&unknown).await;
+        let title = "<h1>This link does not work</h1>";
+        assert!(page.text.contains(title), "{unknown}: {}", page.text);
+    }
 
     let page = app.visit(&link).await.text;
     let (_, sheet) = page.split_once("<link rel=\"stylesheet\" href=\"").unwrap();

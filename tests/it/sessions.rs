@@ -15,7 +15,9 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::harness::{Endpoint, GENSTORE, Institution, SHOPLINE, Store, TestApp, ok, refused};
+use crate::harness::{
+    Endpoint, GENSTORE, HeldAnswer, Institution, SHOPLINE, Store, TestApp, ok, refused,
+};
 
 on_both!(
     // The rows of the tables of "token exchange".
@@ -85,6 +87,14 @@ fn script(app: &TestApp, step: Step, fault: Fault) {
     };
     app.sandbox.script(rule).unwrap();
 }
+
+fn hold_token(app: &TestApp) -> HeldAnswer {
+    HeldAnswer::of(&app.sandbox, Dialect::Genstore, Step::Token)
+}
+
+/// How many signed calls have been taken; the nonce of one is kept as it begins, or together with what it
+/// decides.
+const TAKEN: &str = "SELECT COUNT(*) FROM nonces";
 
 fn exchanges(app: &TestApp) -> usize {
     let calls = app.sandbox.calls();

@@ -37,7 +37,7 @@ pub(crate) const EXTEND_EVERY: Duration = Duration::from_secs(1);
 pub(crate) const EXTEND_WITHIN: Duration = Duration::from_secs(1);
 /// The waits before an outcome is saved again that the database did not take; together less than what is
 /// left of a claim that was extended in time.
-const SAVE_AGAIN: [Duration; 4] = [
+pub(crate) const SAVE_AGAIN: [Duration; 4] = [
     Duration::from_millis(50),
     Duration::from_millis(250),
     Duration::from_secs(1),

@@ -7,7 +7,8 @@ use crate::Broker;
 /// A step after which a crash would hurt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashPoint {
-    /// A key that was handed in is saved; whoever brought it was not answered.
+    /// A key that was handed in is saved, or one that was held is given to its attempt; whoever brought it or came
+    /// back for it was not answered.
     KeyTaken,
     /// The state is claimed; the code is not yet spent.
     Claimed,

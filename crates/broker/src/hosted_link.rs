@@ -225,10 +225,21 @@ impl Broker {
         };
         self.finish_authorization(attempt, fence, denied).await?;
         self.find_linked(link).await?;
-        Ok(match self.show(attempt).await?.next {
-            Next::Redirect(redirect_to) => Declined::Redirect(redirect_to),
-            Next::Page(_) => Declined::Here,
+        let shown = self.show_linked(attempt).await?;
+        Ok(match shown.map(|shown| shown.next) {
+            Some(Next::Redirect(redirect_to)) => Declined::Redirect(redirect_to),
+            Some(Next::Page(_)) | None => Declined::Here,
         })
+    }
+
+    /// How the attempt ended, once it has; `None` where another took its place meanwhile, of which the link's page
+    /// tells the seller.
+    pub(crate) async fn show_linked(&self, attempt: Attempt) -> Result<Option<Shown>, LinkRefused> {
+        match self.show(attempt).await {
+            Ok(shown) => Ok(Some(shown)),
+            Err(CallbackRefused::Unknown) => Ok(None),
+            Err(refused) => Err(refused.into()),
+        }
     }
 
     pub(crate) async fn find_linked(

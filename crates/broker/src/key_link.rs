@@ -4,7 +4,6 @@
 //! proves it, and it ends the same way. An attempt takes one key: whoever comes second, by another tab, a reload
 //! or a shop's own push, sees how the first one ends.
 
-use chrono::{DateTime, Utc};
 use domain::{AuthType, Authorization, AuthorizationState, Credential, Platform};
 use platforms::{KeyField, KeyGuide, KeyPart, KeyShape, PlatformFacts, adapter};
 use secrecy::{ExposeSecret, SecretString};
@@ -78,15 +77,6 @@ impl KeyProblem {
 /// A credential as it is kept, and how it is known again.
 pub(crate) type ReadKey = (Credential, Fingerprint);
 
-/// Whether an attempt has a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// It has this one, now or from before.
-    This,
-    /// It has another, or wants none any more.
-    NotThis,
-}
-
 impl Broker {
     /// Takes the key that was pasted on the page behind a link, and waits a moment for what comes of it.
     pub async fn hand_in_key(
@@ -95,6 +85,9 @@ impl Broker {
         pasted: PastedKey,
     ) -> Result<HandedIn, LinkRefused> {
         let found = self.find_linked(link).await?;
+        if found.auth_type != AuthType::Key {
+            return Ok(HandedIn::SeeLink);
+        }
         let adapter = adapter(found.platform);
         let flow = adapter.key_flow().ok_or(LinkRefused::Unknown)?;
         if self.waits(&found) {
@@ -105,52 +98,57 @@ impl Broker {
             }
             let key = self.read_key(adapter.facts(), &credential);
             let key = key.map_err(Internal::new)?;
-            self.keep_key(&found, &key, found.deadline_at).await?;
+            self.keep_key(&found, &key).await?;
         }
         let found = self.find_linked(link).await?;
-        if found.auth_type == AuthType::Key && found.state == AuthorizationState::Pending {
-            self.show(Attempt::of(&found)).await?;
+        if found.state == AuthorizationState::Pending {
+            self.show_linked(Attempt::of(&found)).await?;
         }
         Ok(HandedIn::SeeLink)
     }
 
-    /// Keeps a key for the attempt that waits for one, from where the worker takes it. When this says that it is
-    /// kept, a crash does not lose it. After `until` no key is taken that is not there already.
-    pub(crate) async fn keep_key(
+    /// Keeps a key for the attempt that waits for one, from where the worker takes it. Whatever was
+    /// there before stays. When this returns, a crash does not lose it.
+    async fn keep_key(
         &self,
         found: &Authorization,
         (credential, fingerprint): &ReadKey,
-        until: DateTime<Utc>,
-    ) -> Result<Kept, Internal> {
-        let (institution, id, now) = (found.institution, found.id, self.now());
-        let sealed = self.sealed_key(id, credential);
-        let kept = self
+    ) -> Result<(), Internal> {
+        let now = self.now();
+        let sealed = self.sealed_key(found.id, credential);
+        let is_taken = self
             .storage()
             .write(async |tx: &Tx| {
-                // Always the store first: whoever starts or ends anything about it waits here.
-                let store = stores::find_locked(tx, institution, found.store).await?;
-                let authorization = authorizations::find_locked(tx, institution, id).await?;
-                let (Some(store), Some(authorization)) = (store, authorization) else {
-                    return Ok(None);
+                let Some(waiting) = self.lock_waiting(tx, found).await? else {
+                    return Ok(false);
                 };
-                let is_wanted = store.current_attempt() == Some(id) && self.waits(&authorization);
-                if !is_wanted || until <= now {
-                    return Ok(authorizations::find_fingerprint(tx, institution, id).await?);
-                }
                 let (sealed, print) = (sealed.clone(), fingerprint.clone());
                 let deadline_at = now + self.options().key_deadline;
-                authorizations::take_key(tx, &authorization, sealed, print, deadline_at, now)
-                    .await?;
-                tracing::info!(store.id = %store.id, authorization.id = %id, "a key was handed in");
-                Ok::<_, Internal>(Some(fingerprint.clone()))
+                authorizations::take_key(tx, &waiting, sealed, print, deadline_at, now).await?;
+                Ok::<_, Internal>(true)
             })
             .await?;
         self.reach(CrashPoint::KeyTaken);
-        Ok(if kept.as_ref() == Some(fingerprint) {
-            Kept::This
-        } else {
-            Kept::NotThis
-        })
+        if is_taken {
+            tracing::info!(
+                store.id = %found.store, authorization.id = %found.id, "a key was handed in"
+            );
+        }
+        Ok(())
+    }
+
+    /// The attempt as it stands, if it waits for its seller; nobody changes it until the transaction ends.
+    pub(crate) async fn lock_waiting(
+        &self,
+        tx: &Tx,
+        found: &Authorization,
+    ) -> Result<Option<Authorization>, Internal> {
+        let (institution, id) = (found.institution, found.id);
+        // Always the store first: whoever starts or ends anything about it waits here.
+        let store = stores::find_locked(tx, institution, found.store).await?;
+        let authorization = authorizations::find_locked(tx, institution, id).await?;
+        let is_current = store.is_some_and(|store| store.current_attempt() == Some(id));
+        Ok(authorization.filter(|found| is_current && self.waits(found)))
     }
 
     pub(crate) fn wanted_key(

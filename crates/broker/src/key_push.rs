@@ -1,24 +1,37 @@
 //! A key that the seller's shop makes and sends by itself, after the seller allowed it there.
 //!
 //! It begins with a click on the page behind a link, whose state goes to the shop and comes back twice: with the
-//! key, from server to server, and with the browser. Neither is signed. The key counts by the state alone, and
-//! only as far as the shop that the institution named honours it; the browser counts by the cookie of its click.
+//! key, from server to server, and with the browser. Neither is signed. So the key is only held when it comes, and
+//! given to the attempt when the browser that clicked is back with its cookie. Without that, whoever sends on the
+//! address of the shop's page would have a shop connected whose people never saw ours.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use domain::{Authorization, AuthorizationState, FailReason, Platform};
 use platforms::{KeyDecision, KeyPushRequest, adapter};
 use secrecy::{ExposeSecret, SecretString};
-use storage::{StorageError, authorizations, clients, hosted_links, institutions, stores};
+use storage::held_keys::{self, HeldKey};
+use storage::sealing::Place;
+use storage::{
+    News, StorageError, Tx, authorizations, clients, hosted_links, institutions, stores,
+};
+use tokio::time::Instant;
 
 use crate::Broker;
 use crate::complete_callback::CallbackRefused;
+use crate::crash_point::CrashPoint;
 use crate::finish_authorization::{Attempt, Ending, Fence};
 use crate::hosted_link::Binding;
 use crate::internal::Internal;
-use crate::key_link::{Kept, find_problems};
+use crate::key_link::{ReadKey, find_problems};
 use crate::outcome::Shown;
+use crate::query_store::LOOK_AGAIN;
 use crate::secret_text::sha256;
+
+/// How long a browser that is back waits for its key. The shop sends the key first, so that it is there but for
+/// a moment.
+const PUSH_WAIT: Duration = Duration::from_secs(3);
 
 /// A browser that comes back from the shop's page.
 #[derive(Clone, Copy)]
@@ -46,8 +59,8 @@ impl From<StorageError> for KeyPushRefused {
 }
 
 impl Broker {
-    /// Keeps the key that a shop sends, to be proven at the shop of the attempt whose click it answers. When
-    /// this returns, now or for the same key again, the shop may rely on it.
+    /// Holds the key that a shop sends until the browser whose click it answers is back. When this returns, now or
+    /// for the same key again, a crash does not lose it.
     pub async fn receive_pushed_key(
         &self,
         platform: Platform,
@@ -72,14 +85,16 @@ impl Broker {
         let key = self
             .read_key(adapter.facts(), &pushed.credential)
             .map_err(|_| KeyPushRefused::NotTaken)?;
-        match self.keep_key(&found, &key, click.deadline_at).await? {
-            Kept::This => Ok(()),
-            Kept::NotThis => Err(KeyPushRefused::NotTaken),
+        if self.hold_key(&found, state_hash, &key).await? {
+            Ok(())
+        } else {
+            Err(KeyPushRefused::NotTaken)
         }
     }
 
-    /// Shows what came of the key to the browser that clicked, and takes its refusal. Any other sees how the
-    /// attempt ended, if it has, and ends nothing.
+    /// Has the key that is held for the browser that clicked proven, and shows what came of it, or takes the
+    /// browser's refusal. Any other browser sees how the attempt ended, if it has; if not, it has been sent to the
+    /// shop by somebody else, and the key that its user allowed is thrown away.
     pub async fn return_from_shop(
         &self,
         returned: ShopReturn<'_>,
@@ -89,18 +104,21 @@ impl Broker {
         let read = read.ok_or(CallbackRefused::Unknown)?;
         let hash = |secret: &SecretString| sha256(secret.expose_secret());
         let cookie_hashes: Vec<_> = returned.cookies.iter().map(hash).collect();
+        let state_hash = hash(&read.state);
         let (found, binding) = self
-            .find_by_click(hash(&read.state), &cookie_hashes)
+            .find_by_click(state_hash, &cookie_hashes)
             .await?
             .filter(|(found, _)| found.platform == returned.platform)
             .ok_or(CallbackRefused::Unknown)?;
         let attempt = Attempt::of(&found);
         match (&found.state, binding) {
             (AuthorizationState::Superseded, _) => Err(CallbackRefused::Unknown),
+            (AuthorizationState::AwaitingKey, Binding::Unbound(why)) => {
+                self.discard_held_key(&found, state_hash).await?;
+                Err(self.unbound(&found, why).await)
+            }
             (
-                AuthorizationState::AwaitingKey
-                | AuthorizationState::Pending
-                | AuthorizationState::Exchanging { .. },
+                AuthorizationState::Pending | AuthorizationState::Exchanging { .. },
                 Binding::Unbound(why),
             ) => Err(self.unbound(&found, why).await),
             (AuthorizationState::AwaitingKey, Binding::Bound)
@@ -111,8 +129,12 @@ impl Broker {
                     .await?;
                 self.show(attempt).await
             }
-            // The shop sends the key before it sends the browser: there is none to wait for.
-            (AuthorizationState::AwaitingKey, Binding::Bound) => self.shown(found).await,
+            (AuthorizationState::AwaitingKey, Binding::Bound) => {
+                if self.await_held_key(&found, state_hash).await? {
+                    return self.show(attempt).await;
+                }
+                self.shown(found).await
+            }
             (
                 AuthorizationState::Pending
                 | AuthorizationState::Exchanging { .. }
@@ -121,6 +143,131 @@ impl Broker {
                 _,
             ) => self.show(attempt).await,
         }
+    }
+
+    /// Whether this key is the one that answers the click, now or from before.
+    async fn hold_key(
+        &self,
+        found: &Authorization,
+        state_hash: [u8; 32],
+        (credential, fingerprint): &ReadKey,
+    ) -> Result<bool, Internal> {
+        let (institution, now) = (found.institution, self.now());
+        let held = self
+            .storage()
+            .write(async |tx: &Tx| {
+                if self.lock_waiting(tx, found).await?.is_none() {
+                    let taken = authorizations::find_fingerprint(tx, institution, found.id);
+                    return Ok(taken.await?);
+                }
+                let click = hosted_links::find_click_by_state(tx, state_hash).await?;
+                let Some(click) = click.filter(|click| click.deadline_at > now) else {
+                    return Ok(None);
+                };
+                if let Some(held) = held_keys::find(tx, institution, click.id, now).await? {
+                    return Ok(Some(held.fingerprint));
+                }
+                let text = credential.to_secret_text();
+                let place = Place::HeldKey(click.id);
+                let new = HeldKey {
+                    click: click.id,
+                    authorization: found.id,
+                    institution,
+                    credential: self.keyring().seal(place, &text, self.seal_nonce()),
+                    fingerprint: fingerprint.clone(),
+                    expires_at: click.deadline_at,
+                };
+                held_keys::insert(tx, &new, now).await?;
+                tracing::info!(
+                    store.id = %found.store, authorization.id = %found.id, click.id = %click.id,
+                    "a shop sent a key, which waits for the browser that clicked"
+                );
+                Ok::<_, Internal>(Some(fingerprint.clone()))
+            })
+            .await?;
+        self.reach(CrashPoint::KeyTaken);
+        Ok(held.as_ref() == Some(fingerprint))
+    }
+
+    /// Waits a moment for the key of a click whose browser is back. `false` if none comes. That the browser was
+    /// here is not remembered: a key that comes later waits until it comes again, because one who means to send
+    /// the shop's address on could otherwise come back here first.
+    async fn await_held_key(
+        &self,
+        found: &Authorization,
+        state_hash: [u8; 32],
+    ) -> Result<bool, Internal> {
+        let give_up = Instant::now() + PUSH_WAIT;
+        let mut commits = self.storage().commits(News::Keys);
+        loop {
+            if self.take_held_key(found, state_hash).await? {
+                return Ok(true);
+            }
+            let left = give_up.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            let changed = tokio::time::timeout(left.min(LOOK_AGAIN), commits.changed());
+            changed.await.ok();
+        }
+    }
+
+    /// Gives the attempt the key that is held for a click, from where the worker takes it. `false` if none is
+    /// held; an attempt that does not wait any more needs none.
+    async fn take_held_key(
+        &self,
+        found: &Authorization,
+        state_hash: [u8; 32],
+    ) -> Result<bool, Internal> {
+        let (institution, now) = (found.institution, self.now());
+        let is_done = self
+            .storage()
+            .write(async |tx: &Tx| {
+                let Some(waiting) = self.lock_waiting(tx, found).await? else {
+                    return Ok(true);
+                };
+                let Some(click) = hosted_links::find_click_by_state(tx, state_hash).await? else {
+                    return Ok(false);
+                };
+                let Some(held) = held_keys::find(tx, institution, click.id, now).await? else {
+                    return Ok(false);
+                };
+                let place = Place::HeldKey(held.click);
+                let text = self.keyring().open(place, &held.credential)?;
+                let place = Place::AuthorizationCredential(waiting.id);
+                let sealed = self.keyring().seal(place, &text, self.seal_nonce());
+                let deadline_at = now + self.options().key_deadline;
+                let print = held.fingerprint;
+                authorizations::take_key(tx, &waiting, sealed, print, deadline_at, now).await?;
+                tracing::info!(
+                    store.id = %found.store, authorization.id = %found.id, click.id = %click.id,
+                    "the browser that clicked is back for its key"
+                );
+                Ok::<_, Internal>(true)
+            })
+            .await?;
+        if is_done {
+            self.reach(CrashPoint::KeyTaken);
+        }
+        Ok(is_done)
+    }
+
+    async fn discard_held_key(
+        &self,
+        found: &Authorization,
+        state_hash: [u8; 32],
+    ) -> Result<(), Internal> {
+        self.storage()
+            .write(async |tx: &Tx| {
+                if self.lock_waiting(tx, found).await?.is_none() {
+                    return Ok(());
+                }
+                if let Some(click) = hosted_links::find_click_by_state(tx, state_hash).await? {
+                    held_keys::discard(tx, found.institution, click.id).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Whether shops of the platform may send keys here: over https, or where this machine is developed on.

@@ -18,8 +18,8 @@ use crate::workers::Progress;
 const BATCH: u64 = 16;
 /// How long a platform has to answer.
 const READ_LIMIT: Duration = Duration::from_secs(10);
-/// Longer than a reading can take: nobody else reads the same meanwhile.
-pub(crate) const LEASE: Duration = Duration::from_mins(1);
+/// Longer than a batch of readings can take: nobody else reads the same meanwhile.
+const LEASE: Duration = Duration::from_mins(1);
 /// When a platform is asked again that gave no answer. Nothing ends for it, so that it need not be soon.
 const AGAIN: Duration = Duration::from_mins(5);
 
@@ -58,7 +58,7 @@ impl Broker {
         }
         let read = join_all(due.iter().map(|reading| self.read_scopes(reading, reader))).await;
         for (reading, read) in due.iter().zip(read) {
-            // The lease runs out and the scopes are read again; the others are not held up.
+            // These are read again later; the others are not held up.
             if let Err(error) = read {
                 let cause = chain(&error);
                 tracing::error!(store.id = %reading.store, cause, "scopes are not read");
@@ -67,8 +67,24 @@ impl Broker {
         Ok(Progress::Worked)
     }
 
-    /// Asks the platform for what the lease is about, and saves what comes of it.
+    /// Asks the platform for what the lease is about, and saves what comes of it. After an error the lease is
+    /// given back, as far as the database lets it, so that whoever wants to know need not wait for its end.
     pub(crate) async fn read_scopes(
+        &self,
+        reading: &ScopeReading,
+        reader: &dyn ScopeReader,
+    ) -> Result<(), Internal> {
+        let read = self.read_leased(reading, reader).await;
+        if read.is_err()
+            && let Err(error) = self.put_off_reading(reading).await
+        {
+            let cause = chain(&error);
+            tracing::warn!(store.id = %reading.store, cause, "the right to read scopes is kept to its end");
+        }
+        read
+    }
+
+    async fn read_leased(
         &self,
         reading: &ScopeReading,
         reader: &dyn ScopeReader,

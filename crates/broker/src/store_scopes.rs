@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use domain::{AuthStatus, FailReason, GrantId, Institution, Platform, Store, StoreState};
+use domain::{
+    AuthStatus, FailReason, GrantId, Institution, InstitutionId, Platform, Store, StoreState,
+};
 use platforms::{ScopeReader, adapter};
 use storage::scope_readings::{self, LastReading, ReadingOutcome};
 use storage::{News, Tx};
@@ -13,13 +15,15 @@ use crate::caller::{CallError, Caller};
 use crate::change::Decision;
 use crate::credentials::without_refusal;
 use crate::internal::Internal;
-use crate::scopes::LEASE;
 use crate::snapshot::Snapshot;
 use crate::store_request::StoreRef;
 
 /// How long a call waits for a reading that somebody else began: as long as a platform has to answer, and a
 /// little for the saving.
 const READING_WAIT: Duration = Duration::from_secs(12);
+/// Longer than one reading can take: nobody else reads the same meanwhile. Whoever dies keeps others from it for
+/// no longer.
+const LEASE: Duration = Duration::from_secs(20);
 /// When to ask again after a platform that gave no answer.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -156,15 +160,26 @@ impl Broker {
         })
     }
 
-    /// Reads the grant's scopes, unless somebody else does: `None` then. It goes on to its end even when the
-    /// caller does not wait for it.
+    /// Reads the grant's scopes, unless somebody else does: `None` then. From the lease on it goes on to its end
+    /// even when the caller does not wait for it: a lease that nobody works under would hold up the next call.
     async fn read_at_once(
         &self,
         institution: &Institution,
         grant: GrantId,
         reader: &'static dyn ScopeReader,
     ) -> Result<Option<i64>, Internal> {
-        let (owner, now) = (institution.id, self.now());
+        let (broker, owner) = (self.clone(), institution.id);
+        let work = self.spawn(async move { broker.lease_and_read(owner, grant, reader).await });
+        work.await.map_err(Internal::new)?
+    }
+
+    async fn lease_and_read(
+        &self,
+        owner: InstitutionId,
+        grant: GrantId,
+        reader: &dyn ScopeReader,
+    ) -> Result<Option<i64>, Internal> {
+        let now = self.now();
         let reading = self
             .storage()
             .write(async |tx: &Tx| {
@@ -174,11 +189,8 @@ impl Broker {
         let Some(reading) = reading else {
             return Ok(None);
         };
-        let number = reading.turn.number();
-        let broker = self.clone();
-        let work = self.spawn(async move { broker.read_scopes(&reading, reader).await });
-        work.await.map_err(Internal::new)??;
-        Ok(Some(number))
+        self.read_scopes(&reading, reader).await?;
+        Ok(Some(reading.turn.number()))
     }
 }
 

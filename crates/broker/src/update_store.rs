@@ -1,13 +1,14 @@
 //! `store/update`: what an institution may change about a store.
 
-use domain::{AuthStatus, Store, StoreId};
+use domain::{AuthStatus, AuthType, Store, StoreId};
 use platforms::adapter;
-use storage::{Tx, stores};
+use storage::{Tx, authorizations, stores};
 use url::Url;
 
 use crate::Broker;
 use crate::caller::{CallError, Caller};
 use crate::field::FieldError;
+use crate::internal::Internal;
 use crate::store_request::StoreRef;
 
 pub struct UpdateStore {
@@ -40,7 +41,7 @@ impl Broker {
                 return Ok(Err(UpdateStoreError::UnknownStore));
             };
             if let Some(text) = &command.store_url
-                && let Err(problem) = self.check_new_url(&store, text)
+                && let Err(problem) = self.check_new_url(tx, &store, text).await?
             {
                 return Ok(Err(problem.into()));
             }
@@ -59,20 +60,45 @@ impl Broker {
     }
 
     /// A store that is authorized, or about to be, stays where it is: its claim and its credential
-    /// belong to that shop.
-    fn check_new_url(&self, store: &Store, text: &str) -> Result<(), FieldError> {
-        let new = self.read_store_url(adapter(store.platform).facts(), text)?;
+    /// belong to that shop. A key goes to the shop whose address its seller was shown, to the folder of it.
+    async fn check_new_url(
+        &self,
+        tx: &Tx,
+        store: &Store,
+        text: &str,
+    ) -> Result<Result<(), FieldError>, Internal> {
+        let new = match self.read_store_url(adapter(store.platform).facts(), text) {
+            Ok(new) => new,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let old = Url::parse(&store.store_url).ok();
         let is_bound = match store.status() {
             AuthStatus::Processing | AuthStatus::Success => true,
             AuthStatus::Unauthorized | AuthStatus::Failed => false,
         };
-        let is_elsewhere =
-            Url::parse(&store.store_url).map_or(true, |old| old.host() != new.host());
+        let is_elsewhere = old.as_ref().is_none_or(|old| old.host() != new.host());
         if is_bound && is_elsewhere {
             let status = store.status().code();
             let problem = format!("must keep its host while auth_status is {status}");
-            return Err(FieldError::new("store_url", problem));
+            return Ok(Err(FieldError::new("store_url", problem)));
         }
-        Ok(())
+        let address = |url: &Url| {
+            let flow = adapter(store.platform).key_flow()?;
+            flow.shop_address(url)
+        };
+        if old.as_ref().and_then(address) != address(&new) && is_keyed(tx, store).await? {
+            let problem = "must stay the same shop's address while a key is waited for or proven";
+            return Ok(Err(FieldError::new("store_url", problem)));
+        }
+        Ok(Ok(()))
     }
+}
+
+/// Whether the attempt under way waits for a key, or for the proof of the one that it has.
+async fn is_keyed(tx: &Tx, store: &Store) -> Result<bool, Internal> {
+    let Some(attempt) = store.current_attempt() else {
+        return Ok(false);
+    };
+    let found = authorizations::find(tx, store.institution, attempt).await?;
+    Ok(found.is_some_and(|found| found.auth_type == AuthType::Key))
 }

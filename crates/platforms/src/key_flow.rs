@@ -18,6 +18,12 @@ pub trait KeyFlow: Send + Sync {
     /// What a seller who makes a key there is shown, in the platform's own names.
     fn key_guide(&self) -> &'static KeyGuide;
 
+    /// A store's URL as the identity of its shop, where nothing else tells which shop a key was proven at;
+    /// `None` elsewhere, and for a URL that is no shop's.
+    fn shop_address(&self, _store_url: &Url) -> Option<String> {
+        None
+    }
+
     /// Asks the platform who the credential belongs to. It only reads, so that it may be asked again
     /// after any failure.
     fn prove<'a>(

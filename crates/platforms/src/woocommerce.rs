@@ -99,6 +99,10 @@ impl KeyFlow for Woocommerce {
         &GUIDE
     }
 
+    fn shop_address(&self, store_url: &Url) -> Option<String> {
+        canonical_origin(store_url).ok()
+    }
+
     fn prove<'a>(
         &'a self,
         egress: &'a egress::Client,

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Deserializer};
 
 use crate::call_log::noted;
+use crate::hold::Hold;
 use crate::{Dialect, Shop};
 
 /// One thing that shall go wrong: the next time, or, if `sticky`, every time.
@@ -80,6 +81,9 @@ pub enum Fault {
         #[serde(rename = "delay_ms", deserialize_with = "milliseconds")]
         delay: Duration,
     },
+    /// The call takes effect at once, its answer comes when somebody in this process releases it.
+    #[serde(skip)]
+    Held(Hold),
     /// The call takes effect, its answer never comes.
     NoAnswer,
     /// HTTP 200 and JSON's content type, around what is no JSON.
@@ -134,6 +138,7 @@ impl Rule {
             | Fault::TooManyRequests
             | Fault::OkWithError
             | Fault::Slow { .. }
+            | Fault::Held(_)
             | Fault::NoAnswer
             | Fault::Garbage
             | Fault::Forged
@@ -161,6 +166,7 @@ impl Fault {
             | Fault::ServerError
             | Fault::TooManyRequests
             | Fault::Slow { .. }
+            | Fault::Held(_)
             | Fault::NoAnswer => step != Step::Launch,
             Fault::AddressRefused
             | Fault::NoExpiry
@@ -201,7 +207,7 @@ impl Fault {
 /// Acts out the faults that look the same on every platform; the others are
 /// left to `answer`, which knows its platform's words.
 ///
-/// A slow or lost answer is one to a call that took effect: that is the case
+/// A slow, held or lost answer is one to a call that took effect: that is the case
 /// that hurts, since the code is spent and the token is minted.
 pub(crate) async fn act_out(
     fault: Option<Fault>,
@@ -228,6 +234,11 @@ pub(crate) async fn act_out(
             let late = answer(None);
             let elapsed = tokio::time::timeout(delay, std::future::pending::<()>()).await;
             debug_assert!(elapsed.is_err());
+            late
+        }
+        Some(Fault::Held(hold)) => {
+            let late = answer(None);
+            hold.pass().await;
             late
         }
         Some(Fault::NoAnswer) => {

@@ -22,8 +22,6 @@ moment = { $day } { $month ->
     [11] November
    *[12] December
 } { $year }, { $time } UTC
-# Stands for $service in all messages, where the service's name is not known.
-the-service = the service that sent you here
 
 ## The page behind a hosted link
 
@@ -147,12 +145,12 @@ taken-what = It is connected under another account or store, and can be connecte
 taken-do = Ask { $service } about it, or connect another shop.
 key-title = The key was not accepted
 key-what = { $platform } does not know this key, or the key lacks a permission.
-key-do = Check the key in your shop’s settings on { $platform }. Then ask { $service } how to enter it again.
+key-do = Check the key in your shop’s settings on { $platform }. Then ask { $service } for a new link.
 scopes-missing-title = A permission is missing
 scopes-missing-what = Not everything that is needed was allowed, so your shop was not connected.
 scopes-missing-do = Ask { $service } for a new link, and leave all permissions switched on at { $platform }.
 rejected-title = { $platform } refused the connection
-rejected-what = Nothing was shared. It does not say why.
+rejected-what = Nothing was shared. The platform did not say why.
 rejected-do = Ask { $service } for a new link. If it is refused again, the support of { $platform } can help.
 unreachable-title = { $platform } did not answer
 unreachable-what = This is not your fault. Nothing was connected.

@@ -22,8 +22,6 @@ moment = { $day } de { $month ->
     [11] noviembre
    *[12] diciembre
 } de { $year }, { $time } UTC
-# Stands for $service in all messages, where the service's name is not known.
-the-service = quien le envió aquí
 
 ## The page behind a hosted link
 
@@ -69,7 +67,7 @@ paste-where = La encuentra o la crea en su tienda de { $platform }: { $place }.
 paste-permission = Si se le pregunta qué permite la clave, elija { $permission }.
 paste-use = { $institution } no llega a ver la clave. Se guarda cifrada y se usa solo para lo que se indica arriba.
 paste-button = Conectar con esta clave
-paste-problems = La clave todavía no se ha recibido. Revise lo que está marcado abajo.
+paste-problems = La clave todavía no se ha aceptado. Revise lo que está marcado abajo.
 # $field: what the platform calls one text of a key, in English, such as Consumer key.
 paste-missing = Ingrese este dato: { $field }.
 paste-too-long = El texto es demasiado largo. Copie de nuevo solo este dato: { $field }.
@@ -124,7 +122,7 @@ resource-app = esta aplicación en su tienda
 
 connected-title = Su tienda está conectada
 connected-what = { $platform } lo ha confirmado.
-connected-do = Ha terminado. Puede cerrar esta página y volver con { $service }.
+connected-do = Ha terminado. Puede cerrar esta página y regresar a { $service }.
 pending-title = { $platform } aún no ha respondido
 pending-what = Todavía no hay nada decidido.
 pending-do = Vuelva a cargar esta página en un minuto para ver el resultado.
@@ -143,11 +141,11 @@ mismatch-title = Esta era otra tienda
 mismatch-what = En { $platform } tenía abierta la sesión de una tienda distinta de la que se solicitó. No se conectó.
 mismatch-do = Primero inicie sesión en la tienda correcta en { $platform }. Luego pida un enlace nuevo a { $service }.
 taken-title = Esta tienda ya está conectada
-taken-what = Está conectada con otra cuenta u otra tienda, y solo puede conectarse una vez.
+taken-what = Está conectada mediante otra cuenta u otro registro de tienda, y solo puede conectarse una vez.
 taken-do = Consulte con { $service } o conecte otra tienda.
 key-title = La clave no fue aceptada
 key-what = { $platform } no reconoce esta clave, o a la clave le falta un permiso.
-key-do = Revise la clave en la configuración de su tienda en { $platform }. Luego consulte con { $service } cómo ingresarla de nuevo.
+key-do = Revise la clave en la configuración de su tienda en { $platform }. Luego pida un enlace nuevo a { $service }.
 scopes-missing-title = Falta un permiso
 scopes-missing-what = No se permitió todo lo necesario, por lo que su tienda no se conectó.
 scopes-missing-do = Pida un enlace nuevo a { $service } y deje activados todos los permisos en { $platform }.
@@ -166,7 +164,7 @@ interrupted-do = Pida un enlace nuevo a { $service } e inténtelo otra vez.
 lapsed-title = La conexión ha vencido
 lapsed-what = { $platform } permite que una conexión dure solo un tiempo, y ese tiempo ha terminado.
 lapsed-do = Para conectar su tienda de nuevo, pida un enlace nuevo a { $service }.
-revoked-title = La conexión fue retirada
+revoked-title = Se retiró la autorización
 revoked-what = El acceso se retiró en { $platform }.
 revoked-do = Para conectar su tienda de nuevo, pida un enlace nuevo a { $service }.
 uninstalled-title = La aplicación se eliminó de su tienda

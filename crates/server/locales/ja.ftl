@@ -9,8 +9,6 @@ languages = 言語
 reference = お問い合わせ番号：{ $reference }
 # A point in time. $time: such as 14:05. Always UTC.
 moment = { $year }年{ $month }月{ $day }日 { $time }（UTC）
-# Stands for $service in all messages, where the service's name is not known.
-the-service = ご案内元のサービス
 
 ## The page behind a hosted link
 
@@ -50,7 +48,7 @@ paste-where = キーは { $platform } ショップの次の場所で確認また
 paste-permission = キーの権限を選ぶ画面が表示された場合は、{ $permission } をお選びください。
 paste-use = { $institution } がこのキーを見ることはありません。キーは暗号化して保管し、上記の目的にのみ使用します。
 paste-button = このキーで連携する
-paste-problems = キーはまだ送信されていません。下に表示された箇所をご確認ください。
+paste-problems = キーはまだ受け付けられていません。下に表示された箇所をご確認ください。
 # $field: what the platform calls one text of a key, in English, such as Consumer key.
 paste-missing = { $field } を入力してください。
 paste-too-long = { $field } としては長すぎます。{ $field } だけをもう一度コピーしてください。
@@ -114,7 +112,7 @@ move-seller = お客様のお手続きが必要です
 move-institution = { $service } での対応が必要です
 move-operator = このページの運営者による対応が必要です
 move-platform = { $platform } での対応が必要です
-denied-title = 連携は拒否されました
+denied-title = お客様が連携を拒否されました
 denied-what = 何も共有されていません。
 denied-do = 誤って拒否された場合は、{ $service } に新しいリンクをご依頼ください。
 expired-title = このリンクの有効期限が切れました
@@ -128,7 +126,7 @@ taken-what = 別のアカウントまたはストアで連携されており、�
 taken-do = { $service } にお問い合わせいただくか、別のショップを連携してください。
 key-title = キーが受け付けられませんでした
 key-what = { $platform } に登録のないキーか、必要な権限が不足しています。
-key-do = { $platform } のショップ設定でキーをご確認のうえ、再入力の方法を { $service } にお尋ねください。
+key-do = { $platform } のショップ設定でキーをご確認のうえ、{ $service } に新しいリンクをご依頼ください。
 scopes-missing-title = 権限が不足しています
 scopes-missing-what = 必要な権限の一部が許可されなかったため、ショップは連携されていません。
 scopes-missing-do = { $service } に新しいリンクを依頼し、{ $platform } ではすべての権限を有効のままにしてください。

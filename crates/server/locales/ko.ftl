@@ -9,8 +9,6 @@ languages = 언어
 reference = 고객 지원 문의 번호: { $reference }
 # A point in time. $time: such as 14:05. Always UTC.
 moment = { $year }년 { $month }월 { $day }일 { $time }(UTC)
-# Stands for $service in all messages, where the service's name is not known.
-the-service = 안내받으신 서비스
 
 ## The page behind a hosted link
 
@@ -55,7 +53,7 @@ paste-problems = 키가 아직 접수되지 않았습니다. 아래에 표시된
 paste-missing = { $field } 항목을 입력해 주세요.
 paste-too-long = 입력하신 내용이 너무 깁니다. { $field } 값만 다시 복사해 주세요.
 paste-broken = 입력하신 내용에 공백이나 줄바꿈이 있습니다. { $field } 값만 다시 복사해 주세요.
-paste-another-text = 다른 값이 입력되었습니다. { $field } 값은 { $beginning } 글자로 시작합니다. 다시 복사해 주세요.
+paste-another-text = 다른 값이 입력되었습니다. { $field } 값은 { $beginning } 문자로 시작합니다. 다시 복사해 주세요.
 checking-title = 키를 확인하고 있습니다
 checking-what = { $platform }에서 아직 응답이 없습니다. 몇 분 정도 걸릴 수 있습니다.
 checking-do = 기다리지 않으셔도 됩니다. 이 페이지를 닫고 나중에 링크를 다시 열어 결과를 확인하실 수 있습니다.
@@ -128,7 +126,7 @@ taken-what = 다른 계정이나 스토어에 연결되어 있으며, 한 곳에
 taken-do = { $service }에 문의하시거나 다른 쇼핑몰을 연결해 주세요.
 key-title = 키가 승인되지 않았습니다
 key-what = { $platform }에서 확인되지 않는 키이거나 필요한 권한이 없는 키입니다.
-key-do = { $platform } 쇼핑몰 설정에서 키를 확인한 다음, 다시 입력하는 방법을 { $service }에 문의해 주세요.
+key-do = { $platform } 쇼핑몰 설정에서 키를 확인한 다음, { $service }에 새 링크를 요청해 주세요.
 scopes-missing-title = 필요한 권한이 부족합니다
 scopes-missing-what = 필요한 권한 중 일부가 허용되지 않아 쇼핑몰이 연결되지 않았습니다.
 scopes-missing-do = { $service }에 새 링크를 요청하고, { $platform }에서 모든 권한을 켜 두세요.

@@ -8,7 +8,10 @@ languages = Idioma
 # $reference: a short code.
 reference = Número de referência para o suporte: { $reference }
 # A point in time. $time: such as 14:05. Always UTC.
-moment = { $day } de { $month ->
+moment = { $day ->
+    [1] 1º
+   *[other] { $day }
+} de { $month ->
     [1] janeiro
     [2] fevereiro
     [3] março
@@ -22,8 +25,6 @@ moment = { $day } de { $month ->
     [11] novembro
    *[12] dezembro
 } de { $year }, { $time } UTC
-# Stands for $service in all messages, where the service's name is not known.
-the-service = quem enviou você até aqui
 
 ## The page behind a hosted link
 
@@ -69,7 +70,7 @@ paste-where = Você a encontra ou cria na sua loja { $platform }: { $place }.
 paste-permission = Se for preciso escolher o que a chave permite, escolha { $permission }.
 paste-use = { $institution } não chega a ver a chave. Ela é guardada com criptografia e usada somente para o que está indicado acima.
 paste-button = Conectar com esta chave
-paste-problems = A chave ainda não foi recebida. Confira o que está marcado abaixo.
+paste-problems = A chave ainda não foi aceita. Confira o que está marcado abaixo.
 # $field: what the platform calls one text of a key, in English, such as Consumer key.
 paste-missing = Informe este dado: { $field }.
 paste-too-long = O texto é longo demais. Copie de novo somente este dado: { $field }.
@@ -143,11 +144,11 @@ mismatch-title = Esta era outra loja
 mismatch-what = Em { $platform }, você estava na conta de uma loja diferente da solicitada. Ela não foi conectada.
 mismatch-do = Primeiro, entre na loja certa em { $platform }. Depois, peça um novo link a { $service }.
 taken-title = Esta loja já está conectada
-taken-what = Ela está conectada a outra conta ou outra loja e só pode ser conectada uma vez.
+taken-what = Ela já está conectada por meio de outra conta ou de outro cadastro de loja e só pode ser conectada uma vez.
 taken-do = Fale com { $service } ou conecte outra loja.
 key-title = A chave não foi aceita
 key-what = { $platform } não reconhece esta chave, ou falta uma permissão à chave.
-key-do = Confira a chave nas configurações da sua loja em { $platform }. Depois, pergunte a { $service } como informá-la de novo.
+key-do = Confira a chave nas configurações da sua loja em { $platform }. Depois, peça um novo link a { $service }.
 scopes-missing-title = Falta uma permissão
 scopes-missing-what = Nem tudo o que é necessário foi permitido; por isso, sua loja não foi conectada.
 scopes-missing-do = Peça um novo link a { $service } e deixe todas as permissões ativadas em { $platform }.
@@ -166,8 +167,8 @@ interrupted-do = Peça um novo link a { $service } e tente mais uma vez.
 lapsed-title = A conexão expirou
 lapsed-what = { $platform } permite que uma conexão dure apenas por um tempo, e esse tempo acabou.
 lapsed-do = Para conectar sua loja de novo, peça um novo link a { $service }.
-revoked-title = A conexão foi retirada
-revoked-what = O acesso foi retirado em { $platform }.
+revoked-title = A conexão foi revogada
+revoked-what = O acesso foi revogado em { $platform }.
 revoked-do = Para conectar sua loja de novo, peça um novo link a { $service }.
 uninstalled-title = O aplicativo foi removido da sua loja
 uninstalled-what = A conexão terminou com isso.

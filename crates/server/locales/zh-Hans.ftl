@@ -9,8 +9,6 @@ languages = 语言
 reference = 客服查询编号：{ $reference }
 # A point in time. $time: such as 14:05. Always UTC.
 moment = { $year }年{ $month }月{ $day }日 { $time }（UTC 时间）
-# Stands for $service in all messages, where the service's name is not known.
-the-service = 向您发送链接的服务方
 
 ## The page behind a hosted link
 
@@ -50,12 +48,12 @@ paste-where = 您可以在 { $platform } 店铺的这个位置找到或创建密
 paste-permission = 如果需要选择密钥的权限，请选择 { $permission }。
 paste-use = { $institution } 看不到此密钥。密钥会加密保存，且仅用于上面列出的用途。
 paste-button = 使用此密钥连接
-paste-problems = 密钥尚未提交成功，请检查下面标出的内容。
+paste-problems = 密钥尚未被接受，请检查下面标出的内容。
 # $field: what the platform calls one text of a key, in English, such as Consumer key.
 paste-missing = 请填写 { $field }。
 paste-too-long = 内容过长，不是有效的 { $field }。请重新复制 { $field }，不要包含其他内容。
 paste-broken = 内容中有空格或换行。请重新复制 { $field }，不要包含其他内容。
-paste-another-text = 这不是 { $field }：它以 { $beginning } 开头。请重新复制。
+paste-another-text = 填写的是其他内容：{ $field } 应以 { $beginning } 开头。请重新复制。
 checking-title = 正在检查您的密钥
 checking-what = { $platform } 尚未答复，可能需要几分钟。
 checking-do = 您不必等待。可以关闭此页面，稍后再次打开您的链接查看结果。
@@ -105,54 +103,54 @@ resource-app = 此应用在您店铺中的设置
 
 connected-title = 您的店铺已连接
 connected-what = { $platform } 已确认。
-connected-do = 操作已完成。您可以关闭此页面，返回{ $service }。
+connected-do = 操作已完成。您可以关闭此页面，返回 { $service }。
 pending-title = { $platform } 尚未答复
 pending-what = 目前还没有结果。
 pending-do = 请过一分钟后刷新此页面，查看结果。
 still-connected = 您的店铺仍保持原来的连接。
 move-seller = 现在请您操作
-move-institution = 现在需要{ $service }处理
+move-institution = 现在需要 { $service } 处理
 move-operator = 现在需要本页面的运营方处理
 move-platform = 现在需要 { $platform } 处理
 denied-title = 您拒绝了连接
 denied-what = 没有共享任何内容。
-denied-do = 如果这不是您的本意，请向{ $service }索取新的链接。
+denied-do = 如果这不是您的本意，请向 { $service } 索取新的链接。
 expired-title = 此链接已过期
 expired-what = 未能在有效期内完成操作。没有共享任何内容。
-expired-do = 请向{ $service }索取新的链接，打开后尽快完成操作。
+expired-do = 请向 { $service } 索取新的链接，打开后尽快完成操作。
 mismatch-title = 这是另一家店铺
 mismatch-what = 您在 { $platform } 上登录的店铺与要连接的店铺不同，因此没有连接。
-mismatch-do = 请先在 { $platform } 上登录正确的店铺，再向{ $service }索取新的链接。
+mismatch-do = 请先在 { $platform } 上登录正确的店铺，再向 { $service } 索取新的链接。
 taken-title = 此店铺已经连接
 taken-what = 它已通过另一个账户或另一家登记的店铺连接，且只能连接一次。
-taken-do = 请向{ $service }询问，或连接其他店铺。
+taken-do = 请向 { $service } 询问，或连接其他店铺。
 key-title = 密钥未被接受
 key-what = { $platform } 不认识此密钥，或者密钥缺少某项权限。
-key-do = 请在 { $platform } 的店铺设置中检查密钥，然后向{ $service }询问如何重新填写。
+key-do = 请在 { $platform } 的店铺设置中检查密钥，然后向 { $service } 索取新的链接。
 scopes-missing-title = 缺少一项权限
 scopes-missing-what = 并非所有必需的权限都已允许，因此您的店铺没有连接。
-scopes-missing-do = 请向{ $service }索取新的链接，并在 { $platform } 上保留所有权限。
+scopes-missing-do = 请向 { $service } 索取新的链接，并在 { $platform } 上保留所有权限。
 rejected-title = { $platform } 拒绝了连接
 rejected-what = 没有共享任何内容。平台未说明原因。
-rejected-do = 请向{ $service }索取新的链接。如果再次被拒绝，可以联系 { $platform } 的客服。
+rejected-do = 请向 { $service } 索取新的链接。如果再次被拒绝，可以联系 { $platform } 的客服。
 unreachable-title = { $platform } 没有响应
 unreachable-what = 这不是您的问题。没有建立任何连接。
-unreachable-do = 请等待几分钟，再向{ $service }索取新的链接。
+unreachable-do = 请等待几分钟，再向 { $service } 索取新的链接。
 misconfigured-title = 此连接的设置有误
-misconfigured-what = 这不是您的问题，您在这里也无需操作。需要先由我们修复。
-misconfigured-do = 请将此情况告诉{ $service }。
+misconfigured-what = 这不是您的问题，您在这里也无需操作。需要先修正设置。
+misconfigured-do = 请将此情况告诉 { $service }。
 interrupted-title = 连接中断
 interrupted-what = 这不是您的问题。没有建立任何连接。
-interrupted-do = 请向{ $service }索取新的链接，再试一次。
+interrupted-do = 请向 { $service } 索取新的链接，再试一次。
 lapsed-title = 连接已到期
 lapsed-what = { $platform } 只允许连接保持一段时间，现在已经到期。
-lapsed-do = 如需重新连接店铺，请向{ $service }索取新的链接。
+lapsed-do = 如需重新连接店铺，请向 { $service } 索取新的链接。
 revoked-title = 连接已被撤销
 revoked-what = 访问权限已在 { $platform } 上收回。
-revoked-do = 如需重新连接店铺，请向{ $service }索取新的链接。
+revoked-do = 如需重新连接店铺，请向 { $service } 索取新的链接。
 uninstalled-title = 应用已从您的店铺中移除
 uninstalled-what = 连接也随之结束。
-uninstalled-do = 如需重新连接店铺，请向{ $service }索取新的链接。
+uninstalled-do = 如需重新连接店铺，请向 { $service } 索取新的链接。
 
 ## The app was opened on the platform
 

@@ -9,8 +9,6 @@ languages = 語言
 reference = 客服查詢編號：{ $reference }
 # A point in time. $time: such as 14:05. Always UTC.
 moment = { $year }年{ $month }月{ $day }日 { $time }（UTC 時間）
-# Stands for $service in all messages, where the service's name is not known.
-the-service = 傳送連結給您的服務商
 
 ## The page behind a hosted link
 
@@ -40,22 +38,22 @@ over-do = 如果您仍想連接商店，請向 { $institution } 索取新的連�
 ## The page on which a key is handed in
 
 fact-address = 商店網址
-push-title = 在您的商店中連結
+push-title = 在您的商店中連接
 push-lead = 登入您的商店並在該處同意。接著您的商店會產生專用的金鑰，並自動傳送到這裡。
-push-button = 在您的商店中連結
+push-button = 在您的商店中連接
 paste-title = 輸入金鑰
 # $place: the way to the key in the shop's own pages, in English.
 paste-where = 您可以在 { $platform } 商店的這個位置找到或建立金鑰：{ $place }。
 # $permission: a word of the shop's own pages, in English.
 paste-permission = 如果需要選擇金鑰的權限，請選擇 { $permission }。
 paste-use = { $institution } 看不到此金鑰。金鑰會加密保存，且只用於上面列出的用途。
-paste-button = 使用此金鑰連結
-paste-problems = 金鑰尚未送出成功，請檢查下方標示的內容。
+paste-button = 使用此金鑰連接
+paste-problems = 金鑰尚未被接受，請檢查下方標示的內容。
 # $field: what the platform calls one text of a key, in English, such as Consumer key.
 paste-missing = 請輸入 { $field }。
 paste-too-long = 內容過長，不是有效的 { $field }。請重新複製 { $field }，不要包含其他內容。
 paste-broken = 內容中有空格或換行。請重新複製 { $field }，不要包含其他內容。
-paste-another-text = 這不是 { $field }：它以 { $beginning } 開頭。請重新複製。
+paste-another-text = 填寫的是其他內容：{ $field } 應以 { $beginning } 開頭。請重新複製。
 checking-title = 正在檢查您的金鑰
 checking-what = { $platform } 尚未回覆，可能需要幾分鐘。
 checking-do = 您不必等待。可以關閉此頁面，稍後再次開啟您的連結查看結果。
@@ -105,54 +103,54 @@ resource-app = 此應用程式在您商店中的設定
 
 connected-title = 您的商店已連接
 connected-what = { $platform } 已確認。
-connected-do = 已完成。您可以關閉此頁面，返回{ $service }。
+connected-do = 已完成。您可以關閉此頁面，返回 { $service }。
 pending-title = { $platform } 尚未回覆
 pending-what = 目前還沒有結果。
 pending-do = 請在一分鐘後重新整理此頁面，查看結果。
 still-connected = 您的商店仍維持原本的連接。
 move-seller = 現在請您操作
-move-institution = 現在需由{ $service }處理
+move-institution = 現在需由 { $service } 處理
 move-operator = 現在需由本頁面的營運方處理
 move-platform = 現在需由 { $platform } 處理
 denied-title = 您拒絕了連接
 denied-what = 並未分享任何內容。
-denied-do = 如果這不是您的本意，請向{ $service }索取新的連結。
+denied-do = 如果這不是您的本意，請向 { $service } 索取新的連結。
 expired-title = 此連結已過期
 expired-what = 未能在期限內完成。並未分享任何內容。
-expired-do = 請向{ $service }索取新的連結，開啟後盡快完成。
+expired-do = 請向 { $service } 索取新的連結，開啟後盡快完成。
 mismatch-title = 這是另一間商店
 mismatch-what = 您在 { $platform } 登入的商店與要連接的商店不同，因此沒有連接。
-mismatch-do = 請先在 { $platform } 登入正確的商店，再向{ $service }索取新的連結。
+mismatch-do = 請先在 { $platform } 登入正確的商店，再向 { $service } 索取新的連結。
 taken-title = 此商店已經連接
 taken-what = 它已透過另一個帳號或另一間登錄的商店連接，而且只能連接一次。
-taken-do = 請向{ $service }詢問，或連接其他商店。
+taken-do = 請向 { $service } 詢問，或連接其他商店。
 key-title = 金鑰未被接受
 key-what = { $platform } 不認得此金鑰，或金鑰缺少某項權限。
-key-do = 請在 { $platform } 的商店設定中確認金鑰，再向{ $service }詢問如何重新輸入。
+key-do = 請在 { $platform } 的商店設定中確認金鑰，再向 { $service } 索取新的連結。
 scopes-missing-title = 缺少一項權限
 scopes-missing-what = 並非所有必要的權限都已允許，因此您的商店沒有連接。
-scopes-missing-do = 請向{ $service }索取新的連結，並在 { $platform } 保留所有權限。
+scopes-missing-do = 請向 { $service } 索取新的連結，並在 { $platform } 保留所有權限。
 rejected-title = { $platform } 拒絕了連接
 rejected-what = 並未分享任何內容。平台沒有說明原因。
-rejected-do = 請向{ $service }索取新的連結。如果再次遭拒，可以洽詢 { $platform } 的客服。
+rejected-do = 請向 { $service } 索取新的連結。如果再次遭拒，可以洽詢 { $platform } 的客服。
 unreachable-title = { $platform } 沒有回應
 unreachable-what = 這不是您的問題。並未建立任何連接。
-unreachable-do = 請稍候幾分鐘，再向{ $service }索取新的連結。
+unreachable-do = 請稍候幾分鐘，再向 { $service } 索取新的連結。
 misconfigured-title = 此連接的設定有誤
-misconfigured-what = 這不是您的問題，您在這裡也不需要做任何事。必須先由我們修復。
-misconfigured-do = 請將此情形告知{ $service }。
+misconfigured-what = 這不是您的問題，您在這裡也不需要做任何事。必須先修正設定。
+misconfigured-do = 請將此情形告知 { $service }。
 interrupted-title = 連接中斷
 interrupted-what = 這不是您的問題。並未建立任何連接。
-interrupted-do = 請向{ $service }索取新的連結，再試一次。
+interrupted-do = 請向 { $service } 索取新的連結，再試一次。
 lapsed-title = 連接已到期
 lapsed-what = { $platform } 只允許連接維持一段時間，現在已經到期。
-lapsed-do = 若要重新連接商店，請向{ $service }索取新的連結。
+lapsed-do = 若要重新連接商店，請向 { $service } 索取新的連結。
 revoked-title = 連接已撤銷
 revoked-what = 存取權限已在 { $platform } 收回。
-revoked-do = 若要重新連接商店，請向{ $service }索取新的連結。
+revoked-do = 若要重新連接商店，請向 { $service } 索取新的連結。
 uninstalled-title = 應用程式已從您的商店移除
 uninstalled-what = 連接也隨之結束。
-uninstalled-do = 若要重新連接商店，請向{ $service }索取新的連結。
+uninstalled-do = 若要重新連接商店，請向 { $service } 索取新的連結。
 
 ## The app was opened on the platform
 

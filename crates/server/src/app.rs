@@ -29,7 +29,6 @@ use crate::handlers::{
 };
 use crate::machine::{Duties, Machine};
 use crate::measure::Measures;
-use crate::openapi::openapi;
 use crate::request_id;
 
 /// How long requests under way may take to end once the server was told to stop.
@@ -91,11 +90,10 @@ impl Default for Rate {
 /// by its handle; signals are the caller's as well. Requests under way get 15 seconds to end.
 pub fn start(broker: Broker, options: ServerOptions, listener: TcpListener) -> io::Result<Server> {
     let (duties, measures) = (options.duties, Measures::default());
-    let document = Document::new(&openapi())?;
     let gateway = Gateway::new(broker.clone(), options, measures.clone());
     let api = Api {
         gateway: web::Data::new(gateway),
-        document: web::Data::new(document),
+        document: web::Data::new(Document::new()),
     };
     run(Machine::new(broker, duties, measures), Some(api), listener)
 }
@@ -121,6 +119,8 @@ impl Api {
         routes(&mut ServiceConfig::new(config));
         config
             .service(hosted_link::looked_for)
+            .service(hosted_link::strayed)
+            .service(hosted_link::strayed_to_look)
             .service(asset::sheet)
             .service(docs::openapi_json)
             .service(docs::without_slash)

@@ -269,9 +269,10 @@ pub(crate) fn about<'a>(frame: Frame<'a>, asker: &'a Asker, reference: &'a str) 
 }
 
 /// How an authorization ended, in the words of the result page.
-pub(crate) fn outcome(outcome: &Outcome) -> page::Outcome<'_> {
+pub(crate) fn outcome<'a>(outcome: &'a Outcome, asker: &'a Asker) -> page::Outcome<'a> {
     page::Outcome {
         platform: outcome.platform_name,
+        institution: &asker.name,
         shop: outcome.seller_id.as_deref(),
         verdict: match outcome.failed_beside {
             Some(reason) => Verdict::Kept(reason),

@@ -18,6 +18,7 @@ use domain::Institution;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 use validator::Validate;
 
 use crate::api_error::ApiError;
@@ -61,6 +62,20 @@ pub(crate) struct Told {
     /// Names and values of the headers that are text.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
+}
+
+/// What a form of ours sent. The address of its browser is counted by the [`Visitor`], which handlers take before.
+pub(crate) struct SentForm {
+    body: Bytes,
+}
+
+impl SentForm {
+    /// The first field of that name.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        let mut fields = form_urlencoded::parse(&self.body);
+        let (_, value) = fields.find(|(field, _)| field == name)?;
+        Some(value.into_owned())
+    }
 }
 
 impl<R, C> FromRequest for Reading<R, C>
@@ -173,6 +188,21 @@ impl FromRequest for Told {
                 })
                 .collect();
             Ok(Self { headers, body })
+        }
+        .boxed_local()
+    }
+}
+
+impl FromRequest for SentForm {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        async move {
+            let gateway = Gateway::of(&request)?;
+            let body = gateway.receive_bytes(&request, payload).await?;
+            Ok(Self { body })
         }
         .boxed_local()
     }

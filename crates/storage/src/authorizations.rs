@@ -16,6 +16,7 @@ use sea_orm::{
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
+use crate::held_keys;
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
 use crate::news::News;
@@ -210,8 +211,8 @@ pub async fn replace_state(
         .await
 }
 
-/// Writes the end of an attempt that was found in `before`, and erases what it carried. Fails with
-/// [`StorageError::Stale`], now or at the end of the transaction, if it is no longer in that state.
+/// Writes the end of an attempt that was found in `before`, and erases what it carried and what was held for it.
+/// Fails with [`StorageError::Stale`], now or at the end of the transaction, if it is no longer in that state.
 pub async fn finish(
     tx: &Tx,
     before: &AuthorizationState,
@@ -252,6 +253,9 @@ pub async fn finish(
             query.filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
         }
     };
+    if *before == AuthorizationState::AwaitingKey {
+        held_keys::discard_all(tx, ended.institution, ended.id).await?;
+    }
     tx.announce(News::Outcomes);
     let stale = StorageError::stale("authorizations", ended.id);
     tx.write_later(Write::one("authorizations", query.into_query(), stale))

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AuthorizationId, Disclosure, Grant, GrantId, InstitutionId, Platform, ProvenShop, ShopIdentity,
-    ShopLabel, StoreId,
+    AuthType, AuthorizationId, Disclosure, Grant, GrantId, InstitutionId, Platform, ProvenShop,
+    ShopIdentity, ShopLabel, StoreId,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
@@ -16,6 +16,7 @@ use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
 use crate::online_tokens;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
+use crate::row::{authorization, hosted_link};
 use crate::sealing::Sealed;
 
 pub(crate) const LIVE: &str = "LIVE";
@@ -63,6 +64,7 @@ pub async fn insert(tx: &Tx, new: &Grant, secrets: GrantSecrets) -> Result<(), S
         scopes_due_at: to_millis(new.scopes_due_at),
         scopes_fence: 0,
         scopes_lease_until: 0,
+        scopes_lease_fence: 0,
         scopes_outcome: None,
     };
     let insert = Entity::insert(row.into_active_model().reset_all()).into_query();
@@ -127,13 +129,33 @@ pub async fn find_credential(
     };
     let missing = || StorageError::corrupt("grants", id, "LIVE without a credential");
     let unknown = || StorageError::corrupt("grants", id, "disclosure");
+    let mut disclosure = Disclosure::from_code(&row.disclosure).ok_or_else(unknown)?;
+    if disclosure == Disclosure::Institution && was_handed_in(db, &row).await? {
+        disclosure = Disclosure::Nobody;
+    }
     Ok(Some(HeldCredential {
-        disclosure: Disclosure::from_code(&row.disclosure).ok_or_else(unknown)?,
+        disclosure,
         sealed: Sealed(row.credential.ok_or_else(missing)?),
         expires_at: instant(row.expires_at)?,
         next_refresh_at: instant(row.next_refresh_at)?,
         leased_until: from_millis(row.refresh_lease_until, "grants", id)?,
     }))
+}
+
+/// Whether a grant's credential is a key that its seller handed in on a page of ours. The version before proves
+/// such keys as well, and does not know the column that says so. The rows stay as long as the grant does.
+async fn was_handed_in(db: &impl Executor, row: &Model) -> Result<bool, StorageError> {
+    let by_key = authorization::Entity::find_by_id(row.authorization_id)
+        .select_only()
+        .column(authorization::Column::Id)
+        .filter(authorization::Column::InstitutionId.eq(row.institution_id))
+        .filter(authorization::Column::AuthType.eq(AuthType::Key.code()))
+        .into_query();
+    let link = hosted_link::Entity::find()
+        .filter(hosted_link::Column::AuthorizationId.in_subquery(by_key))
+        .one(db.connection())
+        .await?;
+    Ok(link.is_some())
 }
 
 /// A grant as it is needed to replace it, or to give it up.

@@ -74,11 +74,12 @@ pub struct Confirmation {
 }
 
 /// What was confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmed {
     pub app: PlatformAppId,
     pub institution: InstitutionId,
     pub authorization: AuthorizationId,
+    pub language: Option<String>,
 }
 
 /// `false` if a launch with this signature came before. The unique key decides a race.
@@ -150,6 +151,7 @@ pub async fn confirm(
         app: PlatformAppId::new(row.platform_app_id),
         institution: InstitutionId::new(institution),
         authorization: AuthorizationId::new(authorization),
+        language: row.language,
     }))
 }
 

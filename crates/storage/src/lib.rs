@@ -20,6 +20,7 @@ mod error;
 mod executor;
 pub mod grants;
 mod group_commit;
+pub mod held_keys;
 pub mod hosted_links;
 pub mod idempotency;
 mod instant;

@@ -9,7 +9,7 @@ pub enum News {
     Feed,
     /// A delivery that is due.
     Deliveries,
-    /// A pasted key to prove.
+    /// A key to prove, or one that is held for a browser.
     Keys,
     /// The outcome of an attempt.
     Outcomes,

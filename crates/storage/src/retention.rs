@@ -12,9 +12,9 @@ use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
 use crate::row::{
-    access_token, authorization, credential_request, delivery, endpoint, grant, idempotency_key,
-    institution_key, launch, nonce, online_exchange, online_token, outbox, platform_event,
-    pushed_code, revocation, store,
+    access_token, authorization, credential_request, delivery, endpoint, grant, held_key,
+    idempotency_key, institution_key, launch, nonce, online_exchange, online_token, outbox,
+    platform_event, pushed_code, revocation, store,
 };
 
 /// How many rows of a table went. Rows of other tables that went with them are not counted.
@@ -107,14 +107,14 @@ pub async fn delete_initiated_for_worker(
     ])
 }
 
-/// Deletes at most `limit` each of the tokens of sessions, their exchanges and the pushed codes that are over,
-/// and of the requests for credentials that were made before `before`.
+/// Deletes at most `limit` each of the tokens of sessions, their exchanges, the pushed codes and the held keys
+/// that are over, and of the requests for credentials that were made before `before`.
 pub async fn delete_handed_out_for_worker(
     tx: &Tx,
     now: DateTime<Utc>,
     before: DateTime<Utc>,
     limit: u64,
-) -> Result<[Deleted; 4], StorageError> {
+) -> Result<[Deleted; 5], StorageError> {
     let expired = |now| Expired {
         now: to_millis(now),
         limit,
@@ -145,6 +145,14 @@ pub async fn delete_handed_out_for_worker(
                 "pushed_codes",
                 pushed_code::Column::ExpiresAt,
                 [pushed_code::Column::Id],
+            )
+            .await?,
+        expired(now)
+            .delete::<held_key::Entity, 1>(
+                tx,
+                "held_keys",
+                held_key::Column::ExpiresAt,
+                [held_key::Column::ClickId],
             )
             .await?,
         expired(before)

@@ -10,6 +10,7 @@ pub(crate) mod credential_request;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
 pub(crate) mod grant;
+pub(crate) mod held_key;
 pub(crate) mod hosted_link;
 pub(crate) mod idempotency_key;
 pub(crate) mod institution;

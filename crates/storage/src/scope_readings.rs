@@ -88,7 +88,7 @@ impl ReadingOutcome {
 pub struct LastReading {
     /// The [`Turn::number`]; 0 where there was none.
     pub number: i64,
-    /// In the past if it is over, or if whoever read died.
+    /// In the past if it is over, if whoever read died, or if a version of before reads, which keeps no lease.
     pub leased_until: DateTime<Utc>,
     /// `None` while it is under way, if it was cut off, and where there was none.
     pub outcome: Option<ReadingOutcome>,
@@ -149,7 +149,7 @@ pub async fn lease_one(
     let rows = Entity::find_by_id(grant.uuid())
         .filter(Column::InstitutionId.eq(institution.uuid()))
         .filter(Column::Status.eq(LIVE))
-        .filter(Column::ScopesLeaseUntil.lte(to_millis(now)))
+        .filter(free(now))
         .lock_exclusive()
         .all(tx.connection())
         .await?;
@@ -158,6 +158,14 @@ pub async fn lease_one(
         .next()
         .map(|row| reading(row, to_millis(lease_until)))
         .transpose()
+}
+
+/// Nobody's lease is of the latest reading, or it is over.
+fn free(now: DateTime<Utc>) -> Condition {
+    let is_overtaken = Expr::col(Column::ScopesLeaseFence).ne(Expr::col(Column::ScopesFence));
+    Condition::any()
+        .add(Column::ScopesLeaseUntil.lte(to_millis(now)))
+        .add(is_overtaken)
 }
 
 async fn lease(tx: &Tx, rows: &[Model], lease_until: DateTime<Utc>) -> Result<(), StorageError> {
@@ -173,6 +181,10 @@ async fn lease(tx: &Tx, rows: &[Model], lease_until: DateTime<Utc>) -> Result<()
     Entity::update_many()
         .set(change)
         .col_expr(Column::ScopesFence, Expr::col(Column::ScopesFence).add(1))
+        .col_expr(
+            Column::ScopesLeaseFence,
+            Expr::col(Column::ScopesFence).add(1),
+        )
         .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
@@ -196,9 +208,15 @@ pub async fn find_last(
         all.find(|outcome| outcome.code() == code)
             .ok_or_else(|| StorageError::corrupt("grants", grant, "scopes_outcome"))
     };
+    let is_of_latest = row.scopes_lease_fence == row.scopes_fence;
+    let leased_until = if is_of_latest {
+        row.scopes_lease_until
+    } else {
+        0
+    };
     Ok(Some(LastReading {
         number: row.scopes_fence,
-        leased_until: from_millis(row.scopes_lease_until, "grants", grant)?,
+        leased_until: from_millis(leased_until, "grants", grant)?,
         outcome: row.scopes_outcome.map(read).transpose()?,
     }))
 }

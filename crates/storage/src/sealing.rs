@@ -7,8 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use domain::{
-    AuthorizationId, EndpointId, GrantId, InstitutionId, InstitutionKeyId, OnlineTokenId,
-    PlatformAppId, PlatformEventId, RevocationId,
+    AuthorizationId, EndpointId, GrantId, InstitutionId, InstitutionKeyId, LinkClickId,
+    OnlineTokenId, PlatformAppId, PlatformEventId, RevocationId,
 };
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -34,6 +34,7 @@ pub enum Place<'a> {
     PlatformAppSecret(PlatformAppId),
     PlatformAppEventKey(PlatformAppId),
     AuthorizationCredential(AuthorizationId),
+    HeldKey(LinkClickId),
     GrantCredential(GrantId),
     GrantRefreshToken(GrantId),
     PreviousRefreshToken(GrantId),
@@ -55,6 +56,7 @@ impl Place<'_> {
             Self::PlatformAppSecret(_) => "platform_apps.secret",
             Self::PlatformAppEventKey(_) => "platform_apps.event_key",
             Self::AuthorizationCredential(_) => "authorizations.credential",
+            Self::HeldKey(_) => "held_keys.credential",
             Self::GrantCredential(_) => "grants.credential",
             Self::GrantRefreshToken(_) => "grants.refresh_token",
             Self::PreviousRefreshToken(_) => "grants.previous_refresh_token",
@@ -71,6 +73,7 @@ impl Place<'_> {
             Self::InstitutionSecret(id) => id.to_string(),
             Self::PlatformAppSecret(id) | Self::PlatformAppEventKey(id) => id.to_string(),
             Self::AuthorizationCredential(id) => id.to_string(),
+            Self::HeldKey(id) => id.to_string(),
             Self::GrantCredential(id)
             | Self::GrantRefreshToken(id)
             | Self::PreviousRefreshToken(id) => id.to_string(),

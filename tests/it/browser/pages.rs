@@ -23,7 +23,7 @@ const TOLD_LATER: [(&str, &str); 5] = [
 ];
 
 /// What the shops honour that are asked for a key.
-const KEY: (&str, &str) = ("ck_rosa", "cs_rosa");
+const KEY: (&str, &str) = ("ck_garden", "cs_garden");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_is_light_legible_and_shown_in_the_documents() {
@@ -89,7 +89,7 @@ impl Story {
     /// A shop with a label of its own, as sellers might call theirs.
     fn shop(&mut self, name: &str) -> String {
         let number = self.shops.as_object().map_or(0, Map::len);
-        let shop = format!("rosas-garden-{}", number + 1);
+        let shop = format!("garden-shop-{}", number + 1);
         self.shops[name] = shop.clone().into();
         shop
     }
@@ -135,14 +135,14 @@ impl Story {
         self.ask_beside_a_grant().await;
 
         for (name, mall) in [
-            ("waiting_mall", "rosamall"),
-            ("connected_mall", "minjimall"),
+            ("waiting_mall", "gardenmall"),
+            ("connected_mall", "bloommall"),
             ("empty_mall", "somemall"),
         ] {
             self.shops[name] = mall.into();
         }
-        self.stage.ask(&CAFE24, "rosamall").await;
-        self.stage.authorize(&CAFE24, "minjimall").await;
+        self.stage.ask(&CAFE24, "gardenmall").await;
+        self.stage.authorize(&CAFE24, "bloommall").await;
     }
 
     /// A link that a newer one has replaced.
@@ -192,16 +192,20 @@ impl Story {
             .await
     }
 
-    /// One whose links and clicks are good for a second. A link of its own has expired when it is looked at.
+    /// One whose links and clicks are good for a second. Links of its own have expired when they are looked at.
     async fn hasty(&mut self) -> Serve {
         let settings = self
             .settings()
             .with("authorization.hosted_deadline_seconds", "1")
+            .with("authorization.direct_deadline_seconds", "1")
             .with("authorization.click_deadline_seconds", "1");
         let hasty = settings.serve().await;
         let shop = self.shop("expired");
         let store = self.stage.store(&GENSTORE, &shop).await;
         self.links["expired"] = self.stage.ask_at(&hasty, &store).await.into();
+        let shop = self.shop("unfinished");
+        let link = self.stage.ask_directly(&hasty, &GENSTORE, &shop).await;
+        self.links["unfinished"] = link.into();
         hasty
     }
 

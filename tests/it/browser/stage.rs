@@ -13,6 +13,9 @@ use crate::process::{
 /// What a story says when it is over.
 const OVER: &str = "over";
 
+/// The institution whose sellers see the pages.
+const NAME: &str = "Example Pay";
+
 pub(super) struct Stage {
     pub(super) installation: Installation,
     pub(super) serve: Serve,
@@ -33,11 +36,10 @@ impl Stage {
         let configure = [&["platform", "configure", "SHOPIFY"][..], &scopes].concat();
         installation.settings.run(&configure).await.succeeded();
         let serve = installation.serve().await;
-        let logo = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/logo.png");
-        let shown = ["--links", "hosted", "--colour", "#0b6e4f", "--logo", logo];
-        let institution = installation.institution_with(&serve, "Example Pay", &shown);
+        let arguments = shown("hosted");
+        let institution = installation.institution_with(&serve, NAME, &arguments);
         let institution = institution.await;
-        let client = institution.client(&serve, "Rosa's Shops").await;
+        let client = institution.client(&serve, "Garden Shops").await;
         Self {
             installation,
             serve,
@@ -98,6 +100,25 @@ impl Stage {
     pub(super) async fn ask_at(&self, serve: &Serve, store: &Store) -> String {
         let fields = store.with(json!({"auth_type": "URL"}));
         let data = self.institution.data(serve, "store/auth", &fields).await;
+        data["auth_url"].as_str().unwrap().to_owned()
+    }
+
+    /// A link that leads to the platform at once, of an institution that looks the same. Its seller ends on our page.
+    pub(super) async fn ask_directly(
+        &self,
+        serve: &Serve,
+        case: &PlatformCase,
+        shop: &str,
+    ) -> String {
+        let arguments = shown("direct");
+        let installation = &self.installation;
+        let institution = installation.institution_with(serve, NAME, &arguments);
+        let institution = institution.await;
+        let client = institution.client(serve, "Garden Shops").await;
+        let url = case.store_url(shop);
+        let store = institution.store(serve, &client, case.code, &url).await;
+        let fields = store.with(json!({"auth_type": "URL"}));
+        let data = institution.data(serve, "store/auth", &fields).await;
         data["auth_url"].as_str().unwrap().to_owned()
     }
 
@@ -207,6 +228,12 @@ impl Stage {
         self.serve.stop().await;
         self.installation.remove().await;
     }
+}
+
+/// How the institution whose sellers see the pages shows itself.
+fn shown(links: &str) -> [&str; 6] {
+    let logo = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/logo.png");
+    ["--links", links, "--colour", "#0b6e4f", "--logo", logo]
 }
 
 /// SQL for the row of the only store with this address.

@@ -1,12 +1,16 @@
 //! A database for one test.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use storage::Storage;
 use tempfile::TempDir;
 
 use super::environment::variable;
+use super::{PATIENCE, let_pass};
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Which of the two databases a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,16 @@ impl TestDatabase {
             }
         }
         .expect("a query for one number")
+    }
+
+    /// Ends when a query for one number finds at least this one.
+    pub(crate) async fn reaches(&self, number: i64, sql: &str) {
+        let mut waited = Duration::ZERO;
+        while self.number(sql).await < number {
+            assert!(waited < PATIENCE, "less than {number}: {sql}");
+            let_pass(LOOK_EVERY).await;
+            waited += LOOK_EVERY;
+        }
     }
 
     /// Everything that stands in the tables, to be compared with what stands there later.

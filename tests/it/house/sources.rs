@@ -83,6 +83,20 @@ fn futures_are_send() {
     assert!(root.join("crates/server/src/lib.rs").exists());
 }
 
+/// What actix-web would read by itself has other limits than those that are promised, and none in time.
+#[test]
+fn bodies_are_read_by_the_gateway_alone() {
+    let readers = ["Bytes", "Form", "Json", "Payload"].map(|reader| format!("web::{reader}"));
+    for (name, text) in sources() {
+        if !name.starts_with("crates/server/src/handlers") {
+            continue;
+        }
+        for reader in &readers {
+            assert!(!text.contains(reader), "{name}: {reader}");
+        }
+    }
+}
+
 /// The image is built with the toolchain of everybody else.
 #[test]
 fn one_toolchain_builds_everything() {

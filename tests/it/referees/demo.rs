@@ -1,7 +1,8 @@
-//! `shopgrant demo --auto`, which compares redirect, webhook, feed and query by itself.
+//! `shopgrant demo --auto`, which compares redirect, webhook, feed and query by itself, and the link of the demo in
+//! which a person plays the seller.
 
-use crate::harness::{Database, TestDatabase};
-use crate::process::{Settings, VirtualHost};
+use crate::harness::{Answer, Database, TestDatabase};
+use crate::process::{Settings, VirtualHost, http_client};
 
 const URL_STEPS: [&str; 9] = [
     "the seller approves",
@@ -131,6 +132,26 @@ fn expected_lines() -> Vec<String> {
                 .map(move |step| format!("ok    {platform:<11}  {auth_type}  {step:<35}  "))
         })
         .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_link_that_it_prints_opens_the_page_that_asks() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = Settings::none(directory.path()).start(&["demo"]);
+    let link = demo
+        .says("a hosted link", |output| {
+            let printed = String::from_utf8_lossy(&output.stdout);
+            let (whole, _) = printed.rsplit_once('\n')?;
+            let link = whole.lines().find(|line| line.contains("/go/"))?;
+            Some(link.trim().to_owned())
+        })
+        .await;
+    let page = Answer::of(http_client().get(&link).send().await.unwrap()).await;
+    assert_eq!(page.status, 200, "{link}: {}", page.text);
+    let (_, token) = link.rsplit_once('/').unwrap();
+    let form = format!("<form method=\"post\" action=\"/go/{token}/continue\">");
+    assert!(page.text.contains(&form), "{}", page.text);
+    demo.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use sandbox::{Dialect, Fault, Rule, Step};
 use serde_json::{Value, json};
 
 use super::{DAY, Shop, change, readings, scope, tell};
-use crate::harness::{GENSTORE, PATIENCE, SHOPLINE, TestApp, let_pass, ok, refused};
+use crate::harness::{GENSTORE, HeldAnswer, SHOPLINE, TestApp, let_pass, ok, refused};
 
 on_both!(
     a_call_reads_what_nobody_hinted_at,
@@ -16,6 +16,8 @@ on_both!(
     a_call_joins_the_worker,
     a_hint_in_between_is_not_lost,
     what_was_cut_off_is_read_by_who_waits,
+    nobody_waits_for_a_version_of_before,
+    an_error_holds_up_nobody,
     nobody_waits_for_a_reading_in_a_process_that_ends,
     a_platform_that_gives_no_answer_is_told,
     a_grant_that_may_not_ask_is_told,
@@ -24,11 +26,6 @@ on_both!(
     a_dead_grant_is_ended_by_the_call,
     a_nonce_counts_once,
 );
-
-/// Long enough for every other call of the test to come in between.
-const SLOW: Fault = Fault::Slow {
-    delay: Duration::from_secs(2),
-};
 
 const UNAVAILABLE: &str = "the scopes of store_id could not be read yet";
 
@@ -55,15 +52,14 @@ impl Shop {
     }
 }
 
-/// Until the platform has been asked this often, answered or not.
-async fn asked(app: &TestApp, times: usize) {
-    let mut waited = Duration::ZERO;
-    while readings(app).len() < times {
-        assert!(waited < PATIENCE);
-        let_pass(Duration::from_millis(20)).await;
-        waited += Duration::from_millis(20);
-    }
+fn hold(app: &TestApp) -> HeldAnswer {
+    HeldAnswer::of(&app.sandbox, Dialect::Genstore, Step::Probe)
 }
+
+/// How many signed calls have been taken: the nonce of one is kept as it begins.
+const TAKEN: &str = "SELECT COUNT(*) FROM nonces";
+/// For calls that have been taken to look once at what is under way.
+const TO_LOOK: Duration = Duration::from_secs(1);
 
 async fn a_call_reads_what_nobody_hinted_at(app: &TestApp) {
     let shop = Shop::genstore(app).await;
@@ -111,9 +107,10 @@ async fn calls_and_the_worker_make_one_request(app: &TestApp) {
     change(app, &["write_apps"]);
     let other = app.another_process().await;
     let known = other.broker.authenticate(&shop.alpha.token).await.unwrap();
-    script(app, SLOW);
+    let held = hold(app);
     let first = shop.spawn_call(app);
-    asked(app, 1).await;
+    held.reached().await;
+    let taken = app.database.number(TAKEN).await;
     let others: Vec<_> = (0..8).map(|_| shop.spawn_call(app)).collect();
     let caller = Caller {
         institution: known.institution.clone(),
@@ -124,11 +121,12 @@ async fn calls_and_the_worker_make_one_request(app: &TestApp) {
         client_id: shop.store.client_id.clone(),
         store_id: shop.store.store_id.clone(),
     };
-    let (elsewhere, worker) = tokio::join!(
-        other.broker.read_store_scopes(&caller, command),
-        other.broker.scope_step(),
-    );
-    worker.unwrap();
+    let (elsewhere, ()) = tokio::join!(other.broker.read_store_scopes(&caller, command), async {
+        other.broker.scope_step().await.unwrap();
+        app.database.reaches(taken + 9, TAKEN).await;
+        let_pass(TO_LOOK).await;
+        held.release();
+    });
     let answer = first.await.unwrap();
     assert_eq!(answer.1["data"]["health"], "SCOPES_MISSING");
     for other in others {
@@ -145,11 +143,16 @@ async fn a_call_joins_the_worker(app: &TestApp) {
     change(app, &["write_apps"]);
     app.advance(DAY);
     shop.alpha.renew_token().await;
-    script(app, SLOW);
+    let held = hold(app);
     let broker = app.process.broker.clone();
     let worker = app.tasks.spawn(async move { broker.scope_step().await });
-    asked(app, 1).await;
-    let (_, answer) = shop.scopes().await;
+    held.reached().await;
+    let taken = app.database.number(TAKEN).await;
+    let call = shop.spawn_call(app);
+    app.database.reaches(taken + 1, TAKEN).await;
+    let_pass(TO_LOOK).await;
+    held.release();
+    let (_, answer) = call.await.unwrap();
     assert_eq!(answer["data"]["health"], "SCOPES_MISSING");
     worker.await.unwrap().unwrap();
     assert_eq!(readings(app), ["scopes told"]);
@@ -159,11 +162,12 @@ async fn a_call_joins_the_worker(app: &TestApp) {
 /// What the call reads is of before the change that the hint is about.
 async fn a_hint_in_between_is_not_lost(app: &TestApp) {
     let shop = Shop::genstore(app).await;
-    script(app, SLOW);
+    let held = hold(app);
     let call = shop.spawn_call(app);
-    asked(app, 1).await;
+    held.reached().await;
     tell(app, &change(app, &["write_apps"])).await;
     shop.told_missing(app).await;
+    held.release();
     let (_, answer) = call.await.unwrap();
     assert_eq!(answer["data"]["health"], "SCOPES_MISSING");
     assert_eq!(readings(app).len(), 2);
@@ -171,19 +175,46 @@ async fn a_hint_in_between_is_not_lost(app: &TestApp) {
 }
 
 /// Somebody took the turn for a minute and does not come back.
-const DEAD: &str = "UPDATE grants SET scopes_fence = 1, scopes_lease_until = created_at + 60000, \
-                    scopes_due_at = created_at + 60000";
+const DEAD: &str = "UPDATE grants SET scopes_fence = 1, scopes_lease_fence = 1, \
+                    scopes_lease_until = created_at + 60000, scopes_due_at = created_at + 60000";
 
 async fn what_was_cut_off_is_read_by_who_waits(app: &TestApp) {
     let shop = Shop::genstore(app).await;
     app.database.execute(DEAD).await;
+    let taken = app.database.number(TAKEN).await;
     let call = shop.spawn_call(app);
-    let_pass(Duration::from_millis(300)).await;
+    app.database.reaches(taken + 1, TAKEN).await;
     assert!(!call.is_finished());
     assert_eq!(readings(app).len(), 0);
     app.advance(Duration::from_mins(1));
     assert_eq!(call.await.unwrap(), ok(shop.query().await));
     assert_eq!(readings(app).len(), 1);
+}
+
+/// It raised the number after a reading of this version was cut off, and leaves no outcome.
+async fn nobody_waits_for_a_version_of_before(app: &TestApp) {
+    let shop = Shop::genstore(app).await;
+    app.database.execute(DEAD).await;
+    let overtaken = "UPDATE grants SET scopes_fence = 2";
+    app.database.execute(overtaken).await;
+    assert_eq!(shop.scopes().await, ok(shop.query().await));
+    assert_eq!(readings(app).len(), 1);
+}
+
+async fn an_error_holds_up_nobody(app: &TestApp) {
+    let shop = Shop::genstore(app).await;
+    change(app, &["write_apps"]);
+    // What is told of the change cannot be saved.
+    let rename = "ALTER TABLE outbox RENAME TO outbox_away";
+    app.database.execute(rename).await;
+    let (status, _) = shop.scopes().await;
+    assert_eq!(status, 500);
+    let rename = "ALTER TABLE outbox_away RENAME TO outbox";
+    app.database.execute(rename).await;
+    let (_, answer) = shop.scopes().await;
+    assert_eq!(answer["data"]["health"], "SCOPES_MISSING");
+    assert_eq!(readings(app).len(), 2);
+    shop.told_missing(app).await;
 }
 
 async fn nobody_waits_for_a_reading_in_a_process_that_ends(app: &TestApp) {

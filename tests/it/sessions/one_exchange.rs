@@ -8,8 +8,8 @@ use sandbox::{Fault, Step};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::{EVERYTHING, entered, exchanges, mint, offline, online, script};
-use crate::harness::{Endpoint, Institution, PATIENCE, Store, TestApp, let_pass, refused};
+use super::{EVERYTHING, TAKEN, entered, exchanges, hold_token, mint, offline, online, script};
+use crate::harness::{Endpoint, Institution, Store, TestApp, let_pass, refused};
 
 on_both!(
     of_equal_calls_in_three_processes_one_exchanges,
@@ -17,12 +17,9 @@ on_both!(
     another_session_waits_for_nobody,
     who_lost_the_right_to_exchange_gives_what_the_next_one_got,
     nobody_waits_for_an_exchange_in_a_process_that_ends,
+    a_token_outlives_a_database_that_fails_for_a_moment,
+    a_failure_is_told_after_a_database_that_failed_for_a_moment,
 );
-
-/// Long enough for every other call of the test to come in between.
-const SLOW: Fault = Fault::Slow {
-    delay: Duration::from_secs(2),
-};
 
 /// A store that is authorized, with a session token of its user.
 struct Session {
@@ -55,16 +52,6 @@ impl Session {
     }
 }
 
-async fn under_way(app: &TestApp, count: i64) {
-    let mut waited = Duration::ZERO;
-    let begun = "SELECT COUNT(*) FROM online_exchanges WHERE lease_until > 0";
-    while app.database.number(begun).await < count {
-        assert!(waited < PATIENCE);
-        let_pass(Duration::from_millis(20)).await;
-        waited += Duration::from_millis(20);
-    }
-}
-
 fn token_of(answer: &(u16, Value)) -> &str {
     let token = answer.1["data"]["access_token"].as_str();
     token.unwrap_or_else(|| panic!("{answer:?}"))
@@ -76,7 +63,8 @@ async fn of_equal_calls_in_three_processes_one_exchanges(app: &TestApp) {
     let known = others[0].broker.authenticate(&session.alpha.token).await;
     let institution = known.unwrap().institution;
     let before = exchanges(app);
-    script(app, Step::Token, SLOW);
+    let taken = app.database.number(TAKEN).await;
+    let held = hold_token(app);
     let here: Vec<Call> = (0..6).map(|_| session.call(app)).collect();
     let elsewhere = (0..6).map(|number| {
         let broker = others[number % 2].broker.clone();
@@ -99,6 +87,10 @@ async fn of_equal_calls_in_three_processes_one_exchanges(app: &TestApp) {
             access.token.access_token.expose_secret().to_owned()
         })
     });
+    let elsewhere: Vec<_> = elsewhere.collect();
+    held.reached().await;
+    app.database.reaches(taken + 12, TAKEN).await;
+    held.release();
     let elsewhere = join_all(elsewhere).await;
     let first = here.into_iter().next_back().unwrap().await.unwrap();
     for token in elsewhere {
@@ -122,7 +114,8 @@ async fn those_who_wait_hear_why_there_is_no_token(app: &TestApp) {
     let before = exchanges(app);
     script(app, Step::Token, Fault::NoAnswer);
     let first = session.call(app);
-    under_way(app, 1).await;
+    let begun = "SELECT COUNT(*) FROM online_exchanges WHERE lease_until > 0";
+    app.database.reaches(1, begun).await;
     let fields = online(&session.store, &session.token);
     let second = session.alpha.answer("store/session", &fields).await;
     let message = "session_token was not exchanged: PLATFORM_UNREACHABLE";
@@ -141,12 +134,13 @@ async fn those_who_wait_hear_why_there_is_no_token(app: &TestApp) {
 async fn another_session_waits_for_nobody(app: &TestApp) {
     let session = Session::new(app).await;
     let other = mint(app, "demo-shop", &EVERYTHING);
-    script(app, Step::Token, SLOW);
+    let held = hold_token(app);
     let first = session.call(app);
-    under_way(app, 1).await;
+    held.reached().await;
     let fields = online(&session.store, &other);
     let asked = session.alpha.call("store/session", &fields).await;
     assert!(!first.is_finished());
+    held.release();
     let first = first.await.unwrap();
     assert_ne!(token_of(&asked), token_of(&first));
 }
@@ -155,19 +149,14 @@ async fn another_session_waits_for_nobody(app: &TestApp) {
 async fn who_lost_the_right_to_exchange_gives_what_the_next_one_got(app: &TestApp) {
     let session = Session::new(app).await;
     let before = exchanges(app);
-    script(app, Step::Token, SLOW);
+    let held = hold_token(app);
     let first = session.call(app);
-    under_way(app, 1).await;
-    let mut waited = Duration::ZERO;
-    while exchanges(app) == before {
-        assert!(waited < PATIENCE);
-        let_pass(Duration::from_millis(20)).await;
-        waited += Duration::from_millis(20);
-    }
+    held.reached().await;
     let dead = "UPDATE online_exchanges SET lease_id = store_id, lease_until = 0";
     app.database.execute(dead).await;
     let second = session.call(app).await.unwrap();
     assert!(!first.is_finished());
+    held.release();
     assert_eq!(first.await.unwrap(), second);
     assert_eq!(exchanges(app), before + 2);
     let kept = "SELECT COUNT(*) FROM online_tokens";
@@ -176,14 +165,15 @@ async fn who_lost_the_right_to_exchange_gives_what_the_next_one_got(app: &TestAp
 
 async fn nobody_waits_for_an_exchange_in_a_process_that_ends(app: &TestApp) {
     let session = Session::new(app).await;
-    script(app, Step::Token, SLOW);
+    let held = hold_token(app);
     let first = session.call(app);
-    under_way(app, 1).await;
+    held.reached().await;
     app.process.broker.stop_waiting();
     let second = session.call(app).await.unwrap();
     let message = "session_token was not exchanged: PLATFORM_UNREACHABLE";
     assert_eq!(second, refused(900_002, message));
     assert!(!first.is_finished());
+    held.release();
     // What is under way is not left behind.
     assert!(app.has_issued(token_of(&first.await.unwrap())));
     let ids = session.store.ids();
@@ -191,4 +181,45 @@ async fn nobody_waits_for_an_exchange_in_a_process_that_ends(app: &TestApp) {
     app.settle().await;
     let told = app.receiver.take_one().verified(&session.endpoint.secret);
     assert_eq!(told["type"], "store.unbound");
+}
+
+/// Renames the table that an answer is saved in, lets the answer come, and puts the table back when it was
+/// missed at least once.
+async fn save_without(app: &TestApp, session: &Session, table: &str) -> (u16, Value) {
+    let held = hold_token(app);
+    let call = session.call(app);
+    held.reached().await;
+    let rename = format!("ALTER TABLE {table} RENAME TO {table}_away");
+    app.database.execute(rename).await;
+    held.release();
+    let_pass(FAILS_FOR).await;
+    assert!(!call.is_finished(), "there is nothing to save it in");
+    let rename = format!("ALTER TABLE {table}_away RENAME TO {table}");
+    app.database.execute(rename).await;
+    call.await.unwrap()
+}
+
+/// What is saved again is so for three seconds.
+const FAILS_FOR: Duration = Duration::from_millis(500);
+
+async fn a_token_outlives_a_database_that_fails_for_a_moment(app: &TestApp) {
+    let session = Session::new(app).await;
+    let before = exchanges(app);
+    let saved = save_without(app, &session, "online_tokens").await;
+    assert!(app.has_issued(token_of(&saved)));
+    assert_eq!(session.call(app).await.unwrap(), saved);
+    assert_eq!(exchanges(app), before + 1);
+    let left = "SELECT COUNT(*) FROM online_exchanges";
+    assert_eq!(app.database.number(left).await, 0);
+}
+
+async fn a_failure_is_told_after_a_database_that_failed_for_a_moment(app: &TestApp) {
+    let mut session = Session::new(app).await;
+    let before = exchanges(app);
+    // It is rightly signed, and of a session of another shop.
+    session.token = mint(app, "other-shop", &EVERYTHING);
+    let told = save_without(app, &session, "online_exchanges").await;
+    let message = "session_token was not exchanged: PLATFORM_REJECTED";
+    assert_eq!(told, refused(900_002, message));
+    assert_eq!(exchanges(app), before + 1);
 }

@@ -1,15 +1,12 @@
 //! Calls that come while an exchange for the same store is under way.
 
-use std::time::Duration;
-
-use sandbox::{Fault, Step};
 use serde_json::Value;
 
 use super::{
-    EVERYTHING, authorized, entered, exchanges, failed, last_outcome_of_a_token_call, mint,
-    offline, script,
+    EVERYTHING, TAKEN, authorized, entered, exchanges, failed, hold_token,
+    last_outcome_of_a_token_call, mint, offline,
 };
-use crate::harness::{GENSTORE, Institution, PATIENCE, TestApp, let_pass, refused};
+use crate::harness::{GENSTORE, HeldAnswer, Institution, TestApp, refused};
 
 on_both!(
     of_two_calls_at_once_one_exchanges,
@@ -26,19 +23,20 @@ fn call(app: &TestApp, institution: &Institution, fields: Value) -> Call {
         .spawn(async move { institution.call("store/session", &fields).await })
 }
 
-/// Long enough for every other call of the test to come in between.
-const SLOW: Fault = Fault::Slow {
-    delay: Duration::from_secs(2),
-};
-
-async fn exchanging(app: &TestApp) {
-    let begun = "SELECT COUNT(*) FROM authorizations WHERE status = 'EXCHANGING'";
-    let mut waited = Duration::ZERO;
-    while app.database.number(begun).await == 0 {
-        assert!(waited < PATIENCE);
-        let_pass(Duration::from_millis(20)).await;
-        waited += Duration::from_millis(20);
-    }
+/// The answer to a call that is taken while the platform holds another's back.
+async fn call_in_between(
+    app: &TestApp,
+    institution: &Institution,
+    fields: Value,
+    held: &HeldAnswer,
+) -> (u16, Value) {
+    let taken = app.database.number(TAKEN).await;
+    let call = call(app, institution, fields);
+    // The nonce is kept together with the decision to wait.
+    app.database.reaches(taken + 1, TAKEN).await;
+    assert!(!call.is_finished());
+    held.release();
+    call.await.unwrap()
 }
 
 async fn attempts(app: &TestApp) -> i64 {
@@ -49,8 +47,12 @@ async fn attempts(app: &TestApp) -> i64 {
 async fn of_two_calls_at_once_one_exchanges(app: &TestApp) {
     let (alpha, endpoint, store) = entered(app).await;
     let token = mint(app, "demo-shop", &EVERYTHING);
-    script(app, Step::Token, SLOW);
+    let before = app.database.number(TAKEN).await;
+    let held = hold_token(app);
     let calls = [(); 2].map(|()| call(app, &alpha, offline(&store, &token)));
+    held.reached().await;
+    app.database.reaches(before + 2, TAKEN).await;
+    held.release();
     for call in calls {
         assert_eq!(call.await.unwrap(), authorized());
     }
@@ -63,12 +65,12 @@ async fn of_two_calls_at_once_one_exchanges(app: &TestApp) {
 
 async fn a_call_in_between_gets_the_outcome_whatever_it_brings(app: &TestApp) {
     let (alpha, endpoint, store) = entered(app).await;
-    script(app, Step::Token, SLOW);
+    let held = hold_token(app);
     let token = mint(app, "demo-shop", &EVERYTHING);
     let first = call(app, &alpha, offline(&store, &token));
-    exchanging(app).await;
+    held.reached().await;
     // The platform would refuse this one.
-    let asked = alpha.call("store/session", &offline(&store, "sid-1")).await;
+    let asked = call_in_between(app, &alpha, offline(&store, "sid-1"), &held).await;
     assert_eq!((asked, first.await.unwrap()), (authorized(), authorized()));
     assert_eq!((exchanges(app), attempts(app).await), (1, 1));
     app.told(&alpha, &endpoint, &store, None).await;
@@ -76,13 +78,13 @@ async fn a_call_in_between_gets_the_outcome_whatever_it_brings(app: &TestApp) {
 
 async fn the_outcome_that_is_waited_for_may_be_a_failure(app: &TestApp) {
     let (alpha, endpoint, store) = entered(app).await;
-    script(app, Step::Token, SLOW);
+    let held = hold_token(app);
     // It is rightly signed, and of a session of another shop.
     let others = mint(app, "other-shop", &EVERYTHING);
     let first = call(app, &alpha, offline(&store, &others));
-    exchanging(app).await;
+    held.reached().await;
     let token = mint(app, "demo-shop", &EVERYTHING);
-    let asked = alpha.call("store/session", &offline(&store, &token)).await;
+    let asked = call_in_between(app, &alpha, offline(&store, &token), &held).await;
     let rejected = failed("PLATFORM_REJECTED");
     assert_eq!((&asked, &first.await.unwrap()), (&rejected, &rejected));
     assert_eq!(exchanges(app), 1);
@@ -95,11 +97,11 @@ async fn the_outcome_that_is_waited_for_may_be_a_failure(app: &TestApp) {
 async fn a_callback_under_way_is_not_overtaken(app: &TestApp) {
     let (alpha, endpoint, store) = entered(app).await;
     let callback = app.approve(&alpha.link(&store).await).await;
-    script(app, Step::Token, SLOW);
+    let held = hold_token(app);
     let asked = async {
-        exchanging(app).await;
+        held.reached().await;
         let token = mint(app, "demo-shop", &EVERYTHING);
-        alpha.call("store/session", &offline(&store, &token)).await
+        call_in_between(app, &alpha, offline(&store, &token), &held).await
     };
     let (shown, asked) = tokio::join!(app.visit(&callback), asked);
     assert_eq!(asked, authorized());

@@ -28,11 +28,18 @@ pub struct ConfirmLaunch {
 /// Where a confirmed launch leads.
 #[derive(Debug)]
 pub enum Continued {
-    /// To the platform's page, as a link to follow at once.
-    AtPlatform(SecretString),
+    /// To the platform's page.
+    AtPlatform {
+        /// A link to follow at once.
+        auth_url: SecretString,
+        /// That of the launch, as the platform named it.
+        language: Option<String>,
+    },
     /// The platform had pushed a code for the shop, and this came of it.
     Ended(Shown),
-    /// Nowhere: it is too late, or was confirmed before, or the attempt has gone on another way.
+    /// It was confirmed before, and [`Broker::visit_confirmed_launch`] shows what comes of that.
+    Confirmed,
+    /// Nowhere: it is too late, or the attempt waits at the platform's page or has gone on another way.
     Over(LaunchVisitor),
 }
 
@@ -42,6 +49,7 @@ struct Confirmed {
     authorization: Authorization,
     /// The code that the platform pushed, with the claim of whoever spends it.
     pushed: Option<(PushedCode, LeaseId)>,
+    language: Option<String>,
 }
 
 impl Broker {
@@ -93,6 +101,7 @@ impl Broker {
                     app,
                     authorization,
                     pushed,
+                    language: confirmed.language,
                 }))
             })
             .await?;
@@ -100,6 +109,7 @@ impl Broker {
             app,
             authorization,
             pushed,
+            language,
         }) = continued
         else {
             return self.late_confirmation(shown).await;
@@ -111,7 +121,7 @@ impl Broker {
         );
         let Some((code, claim)) = pushed else {
             let auth_url = self.consent_url(&app, &authorization, &state)?;
-            return Ok(Continued::AtPlatform(auth_url));
+            return Ok(Continued::AtPlatform { auth_url, language });
         };
         let attempt = Attempt::of(&authorization);
         self.exchange_pushed(authorization, &code, &app, claim)
@@ -127,6 +137,14 @@ impl Broker {
         let offered = found
             .filter(|offered| offered.token_hash.as_deref() == Some(&shown.token_hash))
             .ok_or(LaunchRefused::Unknown)?;
+        // The second of two clicks must not hide what the first one does.
+        if offered.is_confirmed {
+            let (institution, id) = (offered.institution, offered.authorization);
+            let attempt = authorizations::find(db, institution, id).await?;
+            if attempt.is_some_and(|attempt| has_outcome(&attempt.state)) {
+                return Ok(Continued::Confirmed);
+            }
+        }
         Ok(Continued::Over(LaunchVisitor {
             platform_name: adapter(platform).facts().name,
             shop: offered.shop.to_string(),
@@ -179,5 +197,17 @@ impl Broker {
             return Err(Internal::new("a locked attempt was claimed by another"));
         }
         Ok(Some((code, claim)))
+    }
+}
+
+/// Now or soon.
+const fn has_outcome(state: &AuthorizationState) -> bool {
+    match state {
+        AuthorizationState::Exchanging { .. }
+        | AuthorizationState::Succeeded
+        | AuthorizationState::Failed { .. } => true,
+        AuthorizationState::AwaitingKey
+        | AuthorizationState::Pending
+        | AuthorizationState::Superseded => false,
     }
 }

@@ -142,6 +142,8 @@ impl Broker {
         }
         match self.begin_online(&store, command, session).await? {
             Ok(Course::Exchange(exchange, lease)) => {
+                // What came of it is the answer, also where a look is all that tells.
+                *awaited = Some(lease);
                 let turn = Turn { session, lease };
                 let broker = self.clone();
                 let work = self

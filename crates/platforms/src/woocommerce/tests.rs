@@ -87,8 +87,13 @@ fn one_shop_has_one_origin() {
         ("https://bücher.example", "https://xn--bcher-kva.example"),
         ("http://127.0.0.1:9100/woo", "http://127.0.0.1:9100/woo"),
     ] {
-        let found = canonical_origin(&Url::parse(url).unwrap());
-        assert_eq!(found.as_deref(), Ok(origin), "{url}");
+        let url = Url::parse(url).unwrap();
+        assert_eq!(canonical_origin(&url).as_deref(), Ok(origin), "{url}");
+        assert_eq!(
+            Woocommerce.shop_address(&url).as_deref(),
+            Some(origin),
+            "{url}"
+        );
     }
     for url in ["https://user@shop.example.com", "ftp://shop.example.com"] {
         let found = canonical_origin(&Url::parse(url).unwrap());

@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
@@ -11,7 +12,7 @@ use crate::testing::{
     CLIENT_ID, CLIENT_SECRET, NOW_MS, approve, call, decide, is_rightly_signed, outcomes,
     parameter, sandbox, script, shop,
 };
-use crate::{Dialect, Sandbox};
+use crate::{Dialect, Fault, Hold, Rule, Sandbox, Step};
 
 const DIALECT: Dialect = Dialect::Shopline;
 const PAGE: &str = "/shopline/demo/admin/oauth-web/consent?appKey=client-1&responseType=code\
@@ -451,6 +452,34 @@ async fn a_slow_answer_is_a_late_one_and_a_lost_answer_never_comes() {
         outcomes(&sandbox).last(),
         Some(&"refused: the code has been used")
     );
+}
+
+#[actix_web::test]
+async fn a_held_answer_comes_when_it_is_released() {
+    let sandbox = sandbox();
+    let code = parameter(&approve(&sandbox, PAGE).await, "code").unwrap();
+    let hold = Hold::new();
+    let rule = Rule {
+        dialect: DIALECT,
+        shop: None,
+        step: Step::Token,
+        fault: Fault::Held(hold.clone()),
+        sticky: false,
+    };
+    sandbox.script(rule).unwrap();
+    let mut held = pin!(call(&sandbox, create("demo", &code, NOW_MS)));
+    tokio::select! {
+        biased;
+        _ = &mut held => panic!("it was not held"),
+        () = hold.reached() => {}
+    }
+    // It has taken effect.
+    i18n_code(&sandbox, create("demo", &code, NOW_MS)).await;
+    let used = "refused: the code has been used";
+    assert_eq!(outcomes(&sandbox).last(), Some(&used));
+    hold.release();
+    let (_, body) = held.await.json();
+    assert_eq!(body["code"], 200);
 }
 
 #[actix_web::test]

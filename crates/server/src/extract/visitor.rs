@@ -32,6 +32,7 @@ pub(crate) struct Visitor {
     switch_at: Option<String>,
     /// What makes the browser remember what was chosen just now.
     cookie: Option<Cookie<'static>>,
+    is_https: bool,
 }
 
 impl Visitor {
@@ -55,14 +56,21 @@ impl Visitor {
         }
     }
 
+    /// What makes the browser remember the language that a platform named, so that pages which the platform leads
+    /// to without naming it are in it too; `None` where the visitor has chosen one.
+    pub(crate) fn platforms_choice(&self, named: Option<&str>) -> Option<Cookie<'static>> {
+        let language = named.and_then(Language::of_tags)?;
+        let is_free = self.chosen.is_none();
+        is_free.then(|| language_cookie(self.is_https, language))
+    }
+
     fn of(gateway: &Gateway, request: &HttpRequest, request_id: String) -> Self {
         let is_ours = request.path().starts_with(OURS);
         let asked = request.uri().query().filter(|_| is_ours).and_then(|query| {
             form_urlencoded::parse(query.as_bytes())
                 .find_map(|(name, value)| (name == "lang").then(|| Language::of_tags(&value))?)
         });
-        let name = cookie_name(gateway);
-        let remembered = request.cookie(name);
+        let remembered = request.cookie(cookie_name(gateway.is_https()));
         let remembered = remembered.and_then(|cookie| Language::of_tags(cookie.value()));
         let cookie = asked.filter(|asked| remembered != Some(*asked));
         Self {
@@ -71,15 +79,8 @@ impl Visitor {
             base_path: gateway.base_path().to_owned(),
             request_id,
             switch_at: is_ours.then(|| switch_at(gateway, request)),
-            cookie: cookie.map(|language| {
-                Cookie::build(name, language.tag())
-                    .path("/")
-                    .http_only(true)
-                    .same_site(SameSite::Lax)
-                    .secure(gateway.is_https())
-                    .max_age(CHOICE_IS_KEPT)
-                    .finish()
-            }),
+            cookie: cookie.map(|language| language_cookie(gateway.is_https(), language)),
+            is_https: gateway.is_https(),
         }
     }
 }
@@ -117,11 +118,17 @@ fn switch_at(gateway: &Gateway, request: &HttpRequest) -> String {
     format!("{}{}", gateway.base_path(), &path[..end])
 }
 
+fn language_cookie(is_https: bool, language: Language) -> Cookie<'static> {
+    Cookie::build(cookie_name(is_https), language.tag())
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(is_https)
+        .max_age(CHOICE_IS_KEPT)
+        .finish()
+}
+
 /// With the prefix, a browser takes the cookie from this very host alone, and over https.
-fn cookie_name(gateway: &Gateway) -> &'static str {
-    if gateway.is_https() {
-        "__Host-lang"
-    } else {
-        "lang"
-    }
+const fn cookie_name(is_https: bool) -> &'static str {
+    if is_https { "__Host-lang" } else { "lang" }
 }

@@ -102,7 +102,7 @@ pub(super) fn respond(frame: Frame<'_>, shown: &Shown) -> HttpResponse {
         Next::Page(institution) => {
             let reference = shown.outcome.reference.to_string();
             let frame = about(frame, institution, &reference);
-            page::result(&frame, &outcome(&shown.outcome))
+            page::result(&frame, &outcome(&shown.outcome, institution))
         }
     }
 }

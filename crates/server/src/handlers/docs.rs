@@ -1,7 +1,6 @@
 //! The OpenAPI document, for programs and for people.
 
-use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header::{
     CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentEncoding, ContentType,
@@ -9,40 +8,49 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
-use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, serve};
 
 use crate::api_error::ApiError;
 use crate::code::Code;
 use crate::convert::system_error;
+use crate::openapi::openapi;
 
 /// Swagger UI sets styles on its elements and draws its icons from data URLs; nothing comes from elsewhere.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The document as it is sent.
+/// The document as it is sent. It is made for whoever asks first: that takes milliseconds, and some megabytes
+/// that a process which nobody asks does without.
 pub(crate) struct Document {
-    json: Bytes,
+    json: OnceLock<Bytes>,
     swagger: Arc<Config<'static>>,
 }
 
 impl Document {
-    pub(crate) fn new(openapi: &OpenApi) -> io::Result<Self> {
-        let json = openapi.to_json().map_err(io::Error::other)?;
+    pub(crate) fn new() -> Self {
         // Seen from `/docs/`, so that it is found below a path of the public URL as well.
         let swagger = Arc::new(Config::from("../openapi.json"));
-        Ok(Self {
-            json: json.into(),
+        Self {
+            json: OnceLock::new(),
             swagger,
-        })
+        }
+    }
+
+    fn json(&self) -> Result<Bytes, serde_json::Error> {
+        if let Some(json) = self.json.get() {
+            return Ok(json.clone());
+        }
+        let json = Bytes::from(openapi().to_json()?);
+        Ok(self.json.get_or_init(|| json).clone())
     }
 }
 
 #[get("/openapi.json")]
-pub(crate) async fn openapi_json(document: web::Data<Document>) -> HttpResponse {
-    HttpResponse::Ok()
+pub(crate) async fn openapi_json(document: web::Data<Document>) -> Result<HttpResponse, ApiError> {
+    let json = document.json().map_err(|error| system_error(&error))?;
+    Ok(HttpResponse::Ok()
         .content_type(ContentType::json())
-        .body(document.json.clone())
+        .body(json))
 }
 
 /// The page's own addresses are relative, so the slash matters to the browser.

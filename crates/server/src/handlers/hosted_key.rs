@@ -1,7 +1,6 @@
 //! The page of a hosted link on which the seller hands in a key, and its form.
 
-use actix_web::web::Bytes;
-use actix_web::{Error, HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use broker::{HandedIn, KeyPart, KeyProblem, OpenLink, PastedKey, WantedKey};
 use secrecy::SecretString;
 use url::form_urlencoded;
@@ -9,8 +8,9 @@ use utoipa::ToSchema;
 
 use super::callback::redirect;
 use super::hosted_link::{is_from_our_page, refuse, to_the_page};
+use crate::api_error::ApiError;
 use crate::convert::about;
-use crate::extract::{Gateway, Visitor};
+use crate::extract::{Gateway, SentForm, Visitor};
 use crate::page::{self, Frame};
 
 /// What names, in the address of the page, a text that was not taken, and why. The text itself is never sent
@@ -52,7 +52,7 @@ pub(crate) async fn handed_in(
     visitor: Visitor,
     link: web::Path<String>,
     request: HttpRequest,
-    form: Result<Bytes, Error>,
+    form: Result<SentForm, ApiError>,
 ) -> HttpResponse {
     let Ok(form) = form else {
         return page::unknown_link(&visitor.frame());
@@ -79,12 +79,8 @@ pub(crate) async fn handed_in(
     }
 }
 
-fn read_form(form: &[u8]) -> PastedKey {
-    let value = |part: KeyPart| {
-        let mut fields = form_urlencoded::parse(form);
-        let (_, value) = fields.find(|(name, _)| name == part.code())?;
-        Some(SecretString::from(value.into_owned()))
-    };
+fn read_form(form: &SentForm) -> PastedKey {
+    let value = |part: KeyPart| form.value(part.code()).map(SecretString::from);
     PastedKey {
         token: value(KeyPart::Token),
         api_key: value(KeyPart::ApiKey),
@@ -120,8 +116,22 @@ pub(super) fn ask(
         problem: problem_of(field.part),
     });
     let continue_at = format!("{base}/go/{link}/continue");
+    // In another language the page says the same.
+    let mut told = form_urlencoded::Serializer::new(String::new());
+    for field in wanted.guide.fields {
+        if let Some(problem) = problem_of(field.part) {
+            told.append_pair(UNFIT, &code_of(field.part, problem));
+        }
+    }
+    let told = told.finish();
+    let switch_at = frame.switch_at.filter(|_| !told.is_empty());
+    let switch_at = switch_at.map(|address| format!("{address}?{told}"));
+    let frame = Frame {
+        switch_at: switch_at.as_deref().or(frame.switch_at),
+        ..*frame
+    };
     page::key_form(
-        &about(*frame, &open.institution, &open.reference.to_string()),
+        &about(frame, &open.institution, &open.reference.to_string()),
         &page::KeyForm {
             asked: page::KeyAsked {
                 platform: open.platform_name,

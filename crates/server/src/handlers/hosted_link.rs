@@ -126,6 +126,27 @@ pub(crate) async fn declined(
     }
 }
 
+/// What else a browser may ask for below `/go/`: the addresses of forms, which stand in its history, and what became
+/// of a link that was copied badly. Nothing is done by it.
+#[get("/go/{rest:.*}")]
+pub(crate) async fn strayed(
+    gateway: web::Data<Gateway>,
+    visitor: Visitor,
+    request: HttpRequest,
+) -> HttpResponse {
+    back_from_astray(&gateway, &visitor, &request)
+}
+
+/// The same for programs that only want to know whether there is a page.
+#[head("/go/{rest:.*}")]
+pub(crate) async fn strayed_to_look(
+    gateway: web::Data<Gateway>,
+    visitor: Visitor,
+    request: HttpRequest,
+) -> HttpResponse {
+    back_from_astray(&gateway, &visitor, &request)
+}
+
 /// What clicks left in this browser.
 pub(crate) fn cookies_of(gateway: &Gateway, request: &HttpRequest) -> Vec<SecretString> {
     click_cookies(gateway, request)
@@ -239,6 +260,17 @@ fn show(
 /// once more.
 pub(super) fn to_the_page(gateway: &Gateway, link: &str) -> HttpResponse {
     redirect(&format!("{}/go/{link}", gateway.base_path()))
+}
+
+fn back_from_astray(gateway: &Gateway, visitor: &Visitor, request: &HttpRequest) -> HttpResponse {
+    // As it came, so that it is fit to be an address again.
+    let link = request.path().strip_prefix("/go/");
+    match link.and_then(|rest| rest.split_once('/')) {
+        Some((link, "" | "continue" | "decline" | "key")) if !link.is_empty() => {
+            to_the_page(gateway, link)
+        }
+        _ => page::unknown_link(&visitor.frame()),
+    }
 }
 
 /// The cookie is sent along when the platform sends the browser back, and with nothing that another site does.

@@ -13,8 +13,8 @@ use crate::page;
 
 /// A seller's shop sends a key
 ///
-/// For shops alone, and not signed: the key counts by the state of the click that the seller's browser took to
-/// the shop, and is proven at the shop that the institution named. It is on disk when this is answered 200; the
+/// For shops alone, and not signed: the state says which click of a seller's browser the key answers. It is on disk
+/// when this is answered 200, and is proven, at the shop that the institution named, when that browser is back. The
 /// same key again is answered the same.
 #[utoipa::path(
     tag = "platform event",
@@ -49,7 +49,7 @@ pub(crate) async fn sent(
 /// The end of a seller's visit to the shop's own page
 ///
 /// For browsers alone: the shop has sent the key before, or the seller refused. It counts in the browser that
-/// went there from the page behind the hosted link.
+/// went there from the page behind the hosted link; in another the key is thrown away.
 #[utoipa::path(
     tag = "page",
     operation_id = "return_from_shop",

@@ -2,19 +2,19 @@
 
 use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::{Error, HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use broker::{
     ConfirmLaunch, Continued, Internal, LaunchOffer, LaunchRefused, LaunchVisit, LaunchVisitor,
     Next, Opened,
 };
 use domain::{LaunchId, Platform, PlatformAppId};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::callback;
+use crate::api_error::ApiError;
 use crate::convert::{about, system_error};
-use crate::extract::{Gateway, Visitor};
+use crate::extract::{Gateway, SentForm, Visitor};
 use crate::page;
 
 /// A seller opens the app on a platform
@@ -75,7 +75,11 @@ pub(crate) async fn of_own_app(
 }
 
 /// What the page's form sends.
-#[derive(Deserialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it only describes the form, which is read field by field"
+)]
 pub(crate) struct ConfirmForm {
     /// The launch's id.
     launch: String,
@@ -90,6 +94,7 @@ pub(crate) struct ConfirmForm {
     tag = "page",
     operation_id = "confirm_launch",
     params(("platform" = String, Path, description = "A platform's code in lower case", example = "shopline")),
+    request_body(content = ConfirmForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 303, description = "To the platform's consent page; where the platform had pushed a code before, to the institution's `redirect_url` with the outcome, or to a page that tells it"),
         (status = 400, description = "A page that says that the link does not work", content_type = "text/html", body = String),
@@ -102,12 +107,14 @@ pub(crate) async fn confirm(
     visitor: Visitor,
     platform: web::Path<String>,
     request: HttpRequest,
-    form: Result<web::Form<ConfirmForm>, Error>,
+    form: Result<SentForm, ApiError>,
 ) -> HttpResponse {
     let (Some(platform), Ok(form)) = (Platform::from_path_segment(&platform), form) else {
         return page::unknown_link(&visitor.frame());
     };
-    let ConfirmForm { launch, token } = form.into_inner();
+    let (Some(launch), Some(token)) = (form.value("launch"), form.value("token")) else {
+        return page::unknown_link(&visitor.frame());
+    };
     let Ok(launch) = launch.parse::<LaunchId>() else {
         return page::unknown_link(&visitor.frame());
     };
@@ -121,19 +128,33 @@ pub(crate) async fn confirm(
         token: token.into(),
     };
     match gateway.broker().confirm_launch(confirm).await {
-        Ok(Continued::AtPlatform(auth_url)) => callback::redirect(auth_url.expose_secret()),
+        Ok(Continued::AtPlatform { auth_url, language }) => {
+            let mut away = callback::redirect(auth_url.expose_secret());
+            // The platform's callback does not say the language once more.
+            if let Some(cookie) = visitor.platforms_choice(language.as_deref())
+                && let Err(error) = away.add_cookie(&cookie)
+            {
+                system_error(&error);
+            }
+            away
+        }
         // On a page of its own, which can be loaded again.
         Ok(Continued::Ended(shown)) => match &shown.next {
             Next::Redirect(redirect_to) => callback::redirect(redirect_to),
-            Next::Page(_) => callback::redirect(&format!(
-                "{}/v1/auth/{}/launch/{launch}/outcome",
-                gateway.base_path(),
-                platform.path_segment()
-            )),
+            Next::Page(_) => to_outcome(&gateway, platform, launch),
         },
+        Ok(Continued::Confirmed) => to_outcome(&gateway, platform, launch),
         Ok(Continued::Over(who)) => page::launch_over(&frame(&visitor, &who), &shown(&who)),
         Err(refused) => refuse(&visitor, refused),
     }
+}
+
+fn to_outcome(gateway: &Gateway, platform: Platform, launch: LaunchId) -> HttpResponse {
+    callback::redirect(&format!(
+        "{}/v1/auth/{}/launch/{launch}/outcome",
+        gateway.base_path(),
+        platform.path_segment()
+    ))
 }
 
 /// What came of a confirmed launch

@@ -72,7 +72,7 @@ pub(crate) async fn create(
 /// Update a store
 ///
 /// What is absent stays as it is. Another host in `store_url` is refused while the store is PROCESSING or
-/// SUCCESS.
+/// SUCCESS, and on WooCommerce another scheme, port or path while a key is waited for or proven.
 #[utoipa::path(
     tag = "store",
     operation_id = "store_update",

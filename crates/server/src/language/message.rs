@@ -28,7 +28,6 @@ messages! {
     Languages "languages",
     Reference "reference",
     Moment "moment",
-    TheService "the-service",
 
     // The page behind a hosted link.
     AskTitle "ask-title",

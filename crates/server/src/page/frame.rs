@@ -30,7 +30,7 @@ pub(crate) struct Frame<'a> {
     pub language: Language,
     /// What stands before our paths in the browser's eyes, without a slash at its end.
     pub base_path: &'a str,
-    /// Where the page is found in another language, by a GET with `?lang=`; `None` where it cannot be asked
+    /// Where the page is found in another language, by a GET with `lang` in the query; `None` where it cannot be asked
     /// for once more.
     pub switch_at: Option<&'a str>,
     /// What the browser is to remember, because the seller has just chosen a language.
@@ -58,7 +58,7 @@ pub(crate) struct Logo<'a> {
     pub bytes: &'a [u8],
 }
 
-impl<'a> Frame<'a> {
+impl Frame<'_> {
     /// A message in the page's language.
     pub(crate) fn say<const N: usize>(
         &self,
@@ -66,14 +66,6 @@ impl<'a> Frame<'a> {
         slots: [(&'static str, Slot<'_>); N],
     ) -> Markup {
         self.language.say(message, slots)
-    }
-
-    /// Who asked the seller to come: the brand's name or, where it is not known, words for it.
-    pub(crate) fn service(&self) -> Slot<'a> {
-        match self.brand {
-            Some(brand) => Slot::Name(brand.name),
-            None => Slot::Element(self.say(Message::TheService, [])),
-        }
     }
 
     /// A page without a form.
@@ -177,6 +169,7 @@ impl<'a> Frame<'a> {
     }
 
     fn switch(&self, address: &str) -> Markup {
+        let joint = if address.contains('?') { '&' } else { '?' };
         html! {
             nav aria-label=(self.say(Message::Languages, [])) {
                 ul {
@@ -186,7 +179,7 @@ impl<'a> Frame<'a> {
                             @if language == self.language {
                                 span lang=(tag) aria-current="true" { (language.own_name()) }
                             } @else {
-                                a href={ (address) "?lang=" (tag) } lang=(tag) hreflang=(tag) { (language.own_name()) }
+                                a href={ (address) (joint) "lang=" (tag) } lang=(tag) hreflang=(tag) { (language.own_name()) }
                             }
                         }
                     }

@@ -88,7 +88,7 @@ pub(crate) fn key_form(frame: &Frame<'_>, form: &KeyForm<'_>) -> HttpResponse {
             }
         }
         (key_fields(frame, form))
-        form method="post" action=(form.decline_at) {
+        form class="apart" method="post" action=(form.decline_at) {
             button type="submit" { (frame.say(Message::DeclineButton, [])) }
         }
         p class="aside" { (frame.say(Message::DeclineLead, [institution()])) }
@@ -113,15 +113,17 @@ fn facts(frame: &Frame<'_>, asked: KeyAsked<'_>) -> Markup {
     }
 }
 
-/// As people write it.
+/// As people write it. Over plain http the key would be read by whoever is on the way, so that this is not left
+/// away.
 fn address(url: &str) -> &str {
-    let (_, address) = url.split_once("://").unwrap_or(("", url));
+    let address = url.strip_prefix("https://").unwrap_or(url);
     address.trim_end_matches('/')
 }
 
 fn key_fields(frame: &Frame<'_>, form: &KeyForm<'_>) -> Markup {
     let asked = form.asked;
     let other_way = form.connect_at.is_some();
+    let first_unfit = form.fields.iter().position(|field| field.problem.is_some());
     html! {
         h2 { (frame.say(Message::PasteTitle, [])) }
         p {
@@ -136,7 +138,9 @@ fn key_fields(frame: &Frame<'_>, form: &KeyForm<'_>) -> Markup {
         p { (frame.say(Message::PasteUse, [("institution", Slot::Name(asked.institution))])) }
         // No browser is to keep a key, to complete it, or to have its spelling looked up.
         form method="post" action=(form.send_to) autocomplete="off" {
-            @for field in form.fields { (key_field(frame, field)) }
+            @for (index, field) in form.fields.iter().enumerate() {
+                (key_field(frame, field, (first_unfit == Some(index)).then_some("")))
+            }
             button class=[(!other_way).then_some("primary")] type="submit" {
                 (frame.say(Message::PasteButton, []))
             }
@@ -144,7 +148,8 @@ fn key_fields(frame: &Frame<'_>, form: &KeyForm<'_>) -> Markup {
     }
 }
 
-fn key_field(frame: &Frame<'_>, field: &AskedText<'_>) -> Markup {
+/// Where something is wrong, the browser puts its user into the first field that is.
+fn key_field(frame: &Frame<'_>, field: &AskedText<'_>, focus: Option<&str>) -> Markup {
     let explained = field.problem.map(|_| format!("{}-problem", field.id));
     html! {
         label for=(field.id) lang="en" { (field.name) }
@@ -153,7 +158,8 @@ fn key_field(frame: &Frame<'_>, field: &AskedText<'_>) -> Markup {
         }
         input id=(field.id) name=(field.id) type="text" dir="ltr" required
             autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
-            aria-invalid=[explained.as_ref().map(|_| "true")] aria-describedby=[&explained];
+            aria-invalid=[explained.as_ref().map(|_| "true")] aria-describedby=[&explained]
+            autofocus=[focus];
     }
 }
 
@@ -257,7 +263,7 @@ mod tests {
             "<form method=\"post\" action=\"/go/t0ken/key\" autocomplete=\"off\">",
             "<label for=\"api_key\" lang=\"en\">Consumer key</label><input id=\"api_key\" name=\"api_key\" ",
             "<label for=\"api_secret\" lang=\"en\">Consumer secret</label>",
-            "<form method=\"post\" action=\"/go/t0ken/decline\">",
+            "<form class=\"apart\" method=\"post\" action=\"/go/t0ken/decline\">",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
@@ -272,6 +278,19 @@ mod tests {
         let page = shown(&connect).await;
         assert!(page.contains("action=\"/go/t0ken/continue\""), "{page}");
         assert_eq!(page.matches("class=\"primary\"").count(), 1, "{page}");
+    }
+
+    #[actix_web::test]
+    async fn an_address_that_is_not_encrypted_says_so() {
+        for (store_url, said) in [
+            ("https://shop.example/en/", "shop.example/en"),
+            ("http://shop.example:8080/en", "http://shop.example:8080/en"),
+        ] {
+            let mut form = form(&FIELDS);
+            form.asked.store_url = store_url;
+            let page = shown(&form).await;
+            assert!(page.contains(&format!("<bdi>{said}</bdi>")), "{page}");
+        }
     }
 
     #[actix_web::test]

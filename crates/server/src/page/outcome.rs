@@ -14,6 +14,8 @@ use crate::language::{Message, Slot};
 pub(crate) struct Outcome<'a> {
     /// The platform's name as its sellers know it.
     pub platform: &'a str,
+    /// Who asked the seller to come.
+    pub institution: &'a str,
     /// The shop's name or label, where it is known.
     pub shop: Option<&'a str>,
     pub verdict: Verdict,
@@ -38,6 +40,7 @@ struct Told {
 
 /// The end of an authorization whose institution gave no address to return to.
 pub(crate) fn result(frame: &Frame<'_>, outcome: &Outcome<'_>) -> HttpResponse {
+    let institution = Slot::Name(outcome.institution);
     let platform = || [("platform", Slot::Text(outcome.platform))];
     let told = told(outcome.verdict);
     let content = html! {
@@ -53,23 +56,42 @@ pub(crate) fn result(frame: &Frame<'_>, outcome: &Outcome<'_>) -> HttpResponse {
             (whose_move(frame, outcome))
             (frame.say(told.advice, [
                 ("platform", Slot::Text(outcome.platform)),
-                ("service", frame.service()),
+                ("service", institution),
             ]))
         }
     };
     frame.respond(StatusCode::OK, &frame.say(told.title, platform()), &content)
 }
 
-/// Nobody's where all is done.
+/// Nobody's where all is done. What [`FailReason::who`] says is for institutions, of which some can ask a second time
+/// by themselves. A seller on this page has followed a link, and where the page says to ask for a new one or to mend
+/// the key, nobody else goes on: that is the seller's turn, whoever was at fault.
 fn whose_move(frame: &Frame<'_>, outcome: &Outcome<'_>) -> Markup {
     let who = match outcome.verdict {
         Verdict::Authorized => return html! {},
         Verdict::Pending => Actor::Platform,
-        Verdict::Failed(reason) | Verdict::Kept(reason) => reason.who(),
+        Verdict::Failed(reason) | Verdict::Kept(reason) => match reason {
+            FailReason::AuthInfoInvalid
+            | FailReason::PlatformRejected
+            | FailReason::PlatformUnreachable
+            | FailReason::Interrupted => Actor::Seller,
+            FailReason::UserDenied
+            | FailReason::LinkExpired
+            | FailReason::SellerMismatch
+            | FailReason::SellerAlreadyAuthorized
+            | FailReason::ScopesInsufficient
+            | FailReason::PlatformAppMisconfigured
+            | FailReason::AuthExpired
+            | FailReason::AuthRevoked
+            | FailReason::AppUninstalled => reason.who(),
+        },
     };
     let who = match who {
         Actor::Seller => frame.say(Message::MoveSeller, []),
-        Actor::Institution => frame.say(Message::MoveInstitution, [("service", frame.service())]),
+        Actor::Institution => {
+            let institution = ("service", Slot::Name(outcome.institution));
+            frame.say(Message::MoveInstitution, [institution])
+        }
         Actor::Operator => frame.say(Message::MoveOperator, []),
         Actor::Platform => {
             let platform = ("platform", Slot::Text(outcome.platform));
@@ -170,6 +192,7 @@ mod tests {
             &frame(Language::English),
             &Outcome {
                 platform: "Shopline & Co",
+                institution: "Alpha <Pay>",
                 shop: Some("<script>alert(\"1\")</script>"),
                 verdict: Verdict::Authorized,
             },
@@ -180,6 +203,10 @@ mod tests {
         assert!(page.contains(
             "<p>Shopline &amp; Co: <strong><bdi>&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;</bdi></strong></p>"
         ), "{page}");
+        assert!(
+            page.contains("go back to <strong><bdi>Alpha &lt;Pay&gt;</bdi></strong>."),
+            "{page}"
+        );
     }
 
     #[actix_web::test]
@@ -192,6 +219,7 @@ mod tests {
                         &frame(language),
                         &Outcome {
                             platform: "SHOPLINE",
+                            institution: "Alpha Pay",
                             shop: None,
                             verdict,
                         },
@@ -214,8 +242,20 @@ mod tests {
                 Some("It is your turn"),
             ),
             (
+                Verdict::Failed(FailReason::SellerAlreadyAuthorized),
+                Some("Now it is up to <strong><bdi>Alpha Pay</bdi></strong>"),
+            ),
+            (
                 Verdict::Kept(FailReason::Interrupted),
-                Some("Now it is up to the service that sent you here"),
+                Some("It is your turn"),
+            ),
+            (
+                Verdict::Failed(FailReason::PlatformUnreachable),
+                Some("It is your turn"),
+            ),
+            (
+                Verdict::Failed(FailReason::AuthInfoInvalid),
+                Some("It is your turn"),
             ),
             (
                 Verdict::Failed(FailReason::PlatformAppMisconfigured),
@@ -223,12 +263,13 @@ mod tests {
             ),
             (
                 Verdict::Failed(FailReason::PlatformRejected),
-                Some("Now it is up to Genstore"),
+                Some("It is your turn"),
             ),
             (Verdict::Authorized, None),
         ] {
             let outcome = Outcome {
                 platform: "Genstore",
+                institution: "Alpha Pay",
                 shop: None,
                 verdict,
             };

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
+use crate::held_keys;
 use crate::instant::to_millis;
 use crate::literal::is_word;
 use crate::news::News;
@@ -19,7 +20,7 @@ use crate::row::authorization::{ActiveModel, Column, Entity, Model};
 use crate::sealing::{Fingerprint, Sealed};
 
 /// Puts the key that a seller handed in into an attempt that waits for one, to be proven at once and until
-/// `deadline_at`. Fails with [`StorageError::Stale`], now or at the end of the transaction, if it has one or
+/// `deadline_at`; what was held for it goes. Fails with [`StorageError::Stale`], now or at the end of the transaction, if it has one or
 /// has ended.
 pub async fn take_key(
     tx: &Tx,
@@ -46,6 +47,7 @@ pub async fn take_key(
         .filter(Column::Credential.is_null())
         .into_query();
     tx.announce(News::Keys);
+    held_keys::discard_all(tx, attempt.institution, attempt.id).await?;
     let stale = StorageError::stale("authorizations", attempt.id);
     tx.write_later(Write::one("authorizations", update, stale))
         .await

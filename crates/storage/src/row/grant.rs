@@ -36,6 +36,7 @@ pub(crate) struct Model {
     pub scopes_due_at: i64,
     pub scopes_fence: i64,
     pub scopes_lease_until: i64,
+    pub scopes_lease_fence: i64,
     pub scopes_outcome: Option<String>,
 }
 

@@ -398,12 +398,13 @@ async fn what_is_over_is_deleted_and_the_rest_stays(database: &TestDatabase) {
         "online_tokens",
         "online_exchanges",
         "pushed_codes",
+        "held_keys",
         "credential_requests",
     ];
-    let of = |rows: [u64; 4]| [0, 1, 2, 3].map(|index| (tables[index], rows[index]));
-    assert_eq!(delete(99, -1).await, of([0, 0, 0, 0]));
-    assert_eq!(delete(100, -1).await, of([1, 0, 0, 0]));
-    assert_eq!(delete(200, -1).await, of([0, 1, 0, 0]));
-    assert_eq!(delete(600, -1).await, of([0, 0, 1, 0]));
-    assert_eq!(delete(600, 0).await, of([0, 0, 0, 1]));
+    let of = |rows: [u64; 5]| [0, 1, 2, 3, 4].map(|index| (tables[index], rows[index]));
+    assert_eq!(delete(99, -1).await, of([0, 0, 0, 0, 0]));
+    assert_eq!(delete(100, -1).await, of([1, 0, 0, 0, 0]));
+    assert_eq!(delete(200, -1).await, of([0, 1, 0, 0, 0]));
+    assert_eq!(delete(600, -1).await, of([0, 0, 1, 0, 0]));
+    assert_eq!(delete(600, 0).await, of([0, 0, 0, 0, 1]));
 }

@@ -1,8 +1,8 @@
 //! Links to a page of ours, and the clicks on them.
 
 use domain::{
-    AuthType, Authorization, AuthorizationState, Disclosure, FailReason, LeaseId, LinkClickId,
-    Links,
+    AuthType, Authorization, AuthorizationState, Disclosure, FailReason, GrantId, LeaseId,
+    LinkClickId, Links,
 };
 use storage::authorizations::Carried;
 use storage::grants::{self, GrantSecrets};
@@ -30,6 +30,7 @@ on_both! {
     a_link_takes_one_key,
     a_key_finds_no_attempt_that_has_ended,
     a_credential_is_disclosed_or_not,
+    a_key_that_was_handed_in_is_undisclosed_whoever_proved_it,
 }
 
 /// Stores 1 and 2 of Alpha, each with an attempt and its link.
@@ -364,4 +365,33 @@ async fn a_credential_is_disclosed_or_not(database: &TestDatabase) {
     }
     let other = "UPDATE grants SET disclosure = 'OTHER'";
     assert!(execute(&storage, other).await.is_err());
+}
+
+/// The version before knows links by KEY and proves what was handed in there, without the column that says that
+/// it is nobody's to see.
+async fn a_key_that_was_handed_in_is_undisclosed_whoever_proved_it(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_wanted(&storage).await;
+    open(&storage, &attempt(2, AuthType::Url), 2).await;
+    execute(
+        &storage,
+        "INSERT INTO grants (id, store_id, institution_id, authorization_id, platform, status, \
+         shop_identity, origin, credential, scopes, created_at) \
+         SELECT a.id, a.store_id, a.institution_id, a.id, a.platform, 'LIVE', '9001', \
+         'https://demo.example', l.token_hash, '[]', 10 \
+         FROM authorizations a JOIN hosted_links l ON l.authorization_id = a.id",
+    )
+    .await
+    .unwrap();
+    let disclosure = async |attempt| {
+        let id = GrantId::new(attempt_id(attempt).uuid());
+        let held = grants::find_credential(&storage, ALPHA, id).await;
+        held.unwrap().unwrap().disclosure
+    };
+    assert_eq!(disclosure(1).await, Disclosure::Nobody);
+    assert_eq!(disclosure(2).await, Disclosure::Institution);
+    // Nor does a key count as handed in that came with the call.
+    let by_call = "DELETE FROM hosted_links";
+    execute(&storage, by_call).await.unwrap();
+    assert_eq!(disclosure(1).await, Disclosure::Institution);
 }

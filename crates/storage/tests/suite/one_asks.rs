@@ -15,6 +15,7 @@ use crate::world::{
 on_both! {
     scopes_are_read_by_one_whether_they_are_due_or_not,
     a_reading_that_was_cut_off_is_taken_over,
+    a_lease_holds_for_its_own_number_alone,
     of_many_one_exchanges_a_session_token,
     why_an_exchange_failed_is_there_until_the_next_one_begins,
     who_was_taken_for_dead_ends_no_exchange,
@@ -116,6 +117,22 @@ async fn a_reading_that_was_cut_off_is_taken_over(database: &TestDatabase) {
     finish(&storage, &next, ReadingOutcome::Unanswered).await;
     let outcome = last(&storage).await.outcome;
     assert_eq!(outcome, Some(ReadingOutcome::Unanswered));
+}
+
+/// The version before raises the number, and keeps neither a lease nor an outcome.
+async fn a_lease_holds_for_its_own_number_alone(database: &TestDatabase) {
+    let storage = settled(database).await;
+    let before = read_now(&storage, 100).await.unwrap();
+    let overtaken = "UPDATE grants SET scopes_fence = scopes_fence + 1";
+    execute(&storage, overtaken).await.unwrap();
+    let latest = last(&storage).await;
+    assert_eq!((latest.number, latest.outcome), (2, None));
+    assert!(latest.leased_until <= at(0));
+    let next = read_now(&storage, 101).await.unwrap();
+    assert_eq!(next.turn.number(), 3);
+    assert!(read_now(&storage, 160).await.is_none());
+    finish(&storage, &before, ReadingOutcome::Read).await;
+    assert_eq!(last(&storage).await.leased_until, at(161));
 }
 
 const SESSION: OnlineSession = OnlineSession {

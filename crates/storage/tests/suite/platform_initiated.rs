@@ -157,6 +157,7 @@ async fn an_offer_is_for_whoever_shows_both_values_once(database: &TestDatabase)
         app: app_id(1),
         institution: ALPHA,
         authorization: attempt_id(1),
+        language: Some("zh,en".to_owned()),
     };
     assert_eq!(confirm(shown, 59).await, Some(confirmed));
     assert_eq!(confirm(shown, 59).await, None, "it was taken up");

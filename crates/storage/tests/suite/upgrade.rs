@@ -295,7 +295,7 @@ async fn rows_of_the_first_release_survive(database: &TestDatabase) {
         (
             "grants",
             "scopes_told IS NULL AND scopes_due_at = 0 AND scopes_fence = 0 \
-             AND scopes_lease_until = 0 AND scopes_outcome IS NULL",
+             AND scopes_lease_until = 0 AND scopes_lease_fence = 0 AND scopes_outcome IS NULL",
         ),
         (
             "launches",

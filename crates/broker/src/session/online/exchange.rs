@@ -15,7 +15,7 @@ use storage::{Tx, stores};
 use super::super::{Exchange, StartSessionError, log_failure};
 use super::{OnlineAccess, PlainToken, not_exchanged};
 use crate::Broker;
-use crate::complete_callback::{CLAIM_LIFE, EXTEND_EVERY, EXTEND_WITHIN, pause};
+use crate::complete_callback::{CLAIM_LIFE, EXTEND_EVERY, EXTEND_WITHIN, SAVE_AGAIN, pause};
 use crate::crash_point::CrashPoint;
 use crate::internal::{Internal, chain};
 
@@ -26,17 +26,24 @@ pub(super) struct Turn {
     pub(super) lease: LeaseId,
 }
 
-/// What came of saving a token.
+/// What the platform's answer came to.
+enum Brought {
+    Token(Box<OnlineToken>),
+    Nothing(FailReason),
+}
+
+/// What came of saving that.
 enum Saved {
-    Kept,
-    /// The grant that it was to stand beside is gone.
-    WithoutGrant,
+    Kept(Box<OnlineToken>),
+    /// There is no token, and whoever waits is told why.
+    Told(FailReason),
     /// Somebody else exchanges by now.
     Overtaken,
 }
 
 impl Broker {
-    /// Exchanges the token, and keeps what that brings. `None` if the right to it was lost meanwhile.
+    /// Exchanges the token, and keeps what that brings. The right to it is held on to until that is kept.
+    /// `None` if it was lost meanwhile.
     pub(super) async fn exchange_online(
         &self,
         exchange: &Exchange,
@@ -44,30 +51,70 @@ impl Broker {
         turn: Turn,
     ) -> Result<Option<Result<OnlineAccess, StartSessionError>>, Internal> {
         self.reach(CrashPoint::Claimed);
-        let asked = tokio::select! {
-            asked = self.ask(exchange) => asked,
+        let saved = tokio::select! {
+            saved = self.ask_and_save(exchange, store, turn) => saved?,
             never = self.hold_exchange(turn) => match never {},
         };
+        Ok(match saved {
+            Saved::Kept(online) => Some(Ok(self.open_online(*online)?)),
+            Saved::Told(reason) => Some(Err(not_exchanged(reason))),
+            Saved::Overtaken => None,
+        })
+    }
+
+    async fn ask_and_save(
+        &self,
+        exchange: &Exchange,
+        store: &Store,
+        turn: Turn,
+    ) -> Result<Saved, Internal> {
+        let asked = self.ask(exchange).await;
         self.reach(CrashPoint::Exchanged);
-        let proven = match asked {
-            Ok(proven) => proven,
+        let brought = match asked {
+            Ok(proven) => {
+                let StoreState::Success(authorized) = &store.state else {
+                    return Err(Internal::new("an online token without a grant"));
+                };
+                let grant = authorized.grant;
+                let write = adapter(store.platform).facts().write_scope;
+                let required = RequiredScope::read_all(&exchange.app.scopes);
+                let scopes = Scopes::assess(&proven.proof.scopes, &required, write);
+                let online = self.seal_online(store, grant, turn.session, scopes, &proven)?;
+                Brought::Token(Box::new(online))
+            }
             Err(failure) => {
                 log_failure(store.platform, store.id, failure);
-                return self.end_without_token(turn, failure.reason()).await;
+                Brought::Nothing(failure.reason())
             }
         };
-        let StoreState::Success(authorized) = &store.state else {
-            return Err(Internal::new("an online token without a grant"));
-        };
-        let grant = authorized.grant;
-        let write = adapter(store.platform).facts().write_scope;
-        let required = RequiredScope::read_all(&exchange.app.scopes);
-        let scopes = Scopes::assess(&proven.proof.scopes, &required, write);
-        let online = self.seal_online(store, grant, turn.session, scopes, &proven)?;
-        match self.save_online(&online, turn).await? {
-            Saved::Kept => Ok(Some(Ok(self.open_online(online)?))),
-            Saved::WithoutGrant => Ok(Some(Err(not_exchanged(FailReason::AuthRevoked)))),
-            Saved::Overtaken => Ok(None),
+        self.save_exchanged(brought, turn).await
+    }
+
+    /// The session token is spent: a database that fails for a moment must not cost what it brought. A commit
+    /// that was reported as failed and did happen looks as if somebody else had exchanged, and its outcome is
+    /// found as theirs would be.
+    async fn save_exchanged(&self, brought: Brought, turn: Turn) -> Result<Saved, Internal> {
+        for wait in SAVE_AGAIN {
+            match self.save_exchange_once(&brought, turn).await {
+                Ok(saved) => return Ok(saved),
+                Err(error) => {
+                    let cause = chain(&error);
+                    tracing::warn!(store.id = %turn.session.store, cause, "an exchange is saved again");
+                }
+            }
+            pause(wait).await;
+        }
+        self.save_exchange_once(&brought, turn).await
+    }
+
+    async fn save_exchange_once(&self, brought: &Brought, turn: Turn) -> Result<Saved, Internal> {
+        match brought {
+            Brought::Token(online) => self.save_online(online, turn).await,
+            Brought::Nothing(reason) => {
+                self.storage()
+                    .write(async |tx: &Tx| end_without_token(tx, turn, *reason).await)
+                    .await
+            }
         }
     }
 
@@ -89,19 +136,6 @@ impl Broker {
         }
     }
 
-    async fn end_without_token(
-        &self,
-        turn: Turn,
-        reason: FailReason,
-    ) -> Result<Option<Result<OnlineAccess, StartSessionError>>, Internal> {
-        let Turn { session, lease } = turn;
-        let is_told = self
-            .storage()
-            .write(async |tx: &Tx| online_exchanges::fail(tx, session, lease, reason).await)
-            .await?;
-        Ok(is_told.then(|| Err(not_exchanged(reason))))
-    }
-
     async fn save_online(&self, online: &OnlineToken, turn: Turn) -> Result<Saved, Internal> {
         let Turn { session, lease } = turn;
         self.storage()
@@ -110,19 +144,13 @@ impl Broker {
                 let has_grant =
                     store.is_some_and(|store| store.authorized_by(online.grant).is_ok());
                 if !has_grant {
-                    let reason = FailReason::AuthRevoked;
-                    let is_told = online_exchanges::fail(tx, session, lease, reason).await?;
-                    return Ok(if is_told {
-                        Saved::WithoutGrant
-                    } else {
-                        Saved::Overtaken
-                    });
+                    return end_without_token(tx, turn, FailReason::AuthRevoked).await;
                 }
                 if !online_exchanges::succeed(tx, session, lease).await? {
                     return Ok(Saved::Overtaken);
                 }
                 online_tokens::replace(tx, online).await?;
-                Ok::<_, Internal>(Saved::Kept)
+                Ok::<_, Internal>(Saved::Kept(Box::new(online.clone())))
             })
             .await
     }
@@ -161,4 +189,13 @@ impl Broker {
             expires_at: proven.proof.expires_at.ok_or_else(missing)?,
         })
     }
+}
+
+async fn end_without_token(tx: &Tx, turn: Turn, reason: FailReason) -> Result<Saved, Internal> {
+    let is_told = online_exchanges::fail(tx, turn.session, turn.lease, reason).await?;
+    Ok(if is_told {
+        Saved::Told(reason)
+    } else {
+        Saved::Overtaken
+    })
 }
