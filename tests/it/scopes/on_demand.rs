@@ -1,5 +1,7 @@
 //! An institution asks what a grant may do, and the platform is asked once for all who want to know.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use broker::{Caller, ReadStoreScopes};
@@ -18,6 +20,7 @@ on_both!(
     what_was_cut_off_is_read_by_who_waits,
     nobody_waits_for_a_version_of_before,
     an_error_holds_up_nobody,
+    a_call_that_is_dropped_holds_up_nobody,
     nobody_waits_for_a_reading_in_a_process_that_ends,
     a_platform_that_gives_no_answer_is_told,
     a_grant_that_may_not_ask_is_told,
@@ -215,6 +218,44 @@ async fn an_error_holds_up_nobody(app: &TestApp) {
     assert_eq!(answer["data"]["health"], "SCOPES_MISSING");
     assert_eq!(readings(app).len(), 2);
     shop.told_missing(app).await;
+}
+
+/// Whoever calls may go away at any moment; here it is at the first ones in turn, through the lease.
+async fn a_call_that_is_dropped_holds_up_nobody(app: &TestApp) {
+    let shop = Shop::genstore(app).await;
+    let broker = &app.process.broker;
+    let known = broker.authenticate(&shop.alpha.token).await.unwrap();
+    let call = async |nonce: String| {
+        let caller = Caller {
+            institution: known.institution.clone(),
+            nonce,
+            idempotency: None,
+        };
+        let command = ReadStoreScopes {
+            client_id: shop.store.client_id.clone(),
+            store_id: shop.store.store_id.clone(),
+        };
+        broker.read_store_scopes(&caller, command).await
+    };
+    for moments in 1..=8 {
+        let mut dropped = Box::pin(call(format!("dropped {moments}")));
+        let mut polled = 0;
+        let is_over = poll_fn(|context| {
+            polled += 1;
+            match dropped.as_mut().poll(context) {
+                Poll::Ready(_) => Poll::Ready(true),
+                Poll::Pending if polled == moments => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        // Where the database answers at once there are fewer.
+        if is_over.await {
+            assert!(moments > 1, "it never waits");
+            break;
+        }
+        drop(dropped);
+        call(format!("after {moments}")).await.unwrap();
+    }
 }
 
 async fn nobody_waits_for_a_reading_in_a_process_that_ends(app: &TestApp) {

@@ -107,7 +107,7 @@ mod tests {
             ),
             (b"GIF89a\x78\0\x28\0\x80\0\0\0".to_vec(), "no PNG"),
             (b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec(), "damaged"),
-            (b"\xff\xd8\xff\xe0\0\x10JFIF".to_vec(), "damaged"),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01".to_vec(), "damaged"),
             (b"\xff\xd8\xff\0not a picture".to_vec(), "damaged"),
             (b"RIFF\x1a\0\0\0WEBPVP8?".to_vec(), "damaged"),
             (large, "more than 8192 bytes"),

@@ -123,7 +123,6 @@ fn address(url: &str) -> &str {
 fn key_fields(frame: &Frame<'_>, form: &KeyForm<'_>) -> Markup {
     let asked = form.asked;
     let other_way = form.connect_at.is_some();
-    let first_unfit = form.fields.iter().position(|field| field.problem.is_some());
     html! {
         h2 { (frame.say(Message::PasteTitle, [])) }
         p {
@@ -138,9 +137,7 @@ fn key_fields(frame: &Frame<'_>, form: &KeyForm<'_>) -> Markup {
         p { (frame.say(Message::PasteUse, [("institution", Slot::Name(asked.institution))])) }
         // No browser is to keep a key, to complete it, or to have its spelling looked up.
         form method="post" action=(form.send_to) autocomplete="off" {
-            @for (index, field) in form.fields.iter().enumerate() {
-                (key_field(frame, field, (first_unfit == Some(index)).then_some("")))
-            }
+            @for field in form.fields { (key_field(frame, field)) }
             button class=[(!other_way).then_some("primary")] type="submit" {
                 (frame.say(Message::PasteButton, []))
             }
@@ -148,8 +145,9 @@ fn key_fields(frame: &Frame<'_>, form: &KeyForm<'_>) -> Markup {
     }
 }
 
-/// Where something is wrong, the browser puts its user into the first field that is.
-fn key_field(frame: &Frame<'_>, field: &AskedText<'_>, focus: Option<&str>) -> Markup {
+/// The focus stays at the top where something is wrong: nothing that was typed comes back, so every field is to
+/// be filled again, and one in the middle would be reached before the first.
+fn key_field(frame: &Frame<'_>, field: &AskedText<'_>) -> Markup {
     let explained = field.problem.map(|_| format!("{}-problem", field.id));
     html! {
         label for=(field.id) lang="en" { (field.name) }
@@ -158,8 +156,7 @@ fn key_field(frame: &Frame<'_>, field: &AskedText<'_>, focus: Option<&str>) -> M
         }
         input id=(field.id) name=(field.id) type="text" dir="ltr" required
             autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
-            aria-invalid=[explained.as_ref().map(|_| "true")] aria-describedby=[&explained]
-            autofocus=[focus];
+            aria-invalid=[explained.as_ref().map(|_| "true")] aria-describedby=[&explained];
     }
 }
 
