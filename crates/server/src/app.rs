@@ -2,6 +2,7 @@
 
 mod process_runtime;
 mod request_line;
+pub(crate) mod routes;
 mod unrouted;
 
 use std::io;
@@ -18,15 +19,10 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use url::Url;
-use utoipa_actix_web::scope::scope;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::extract::Gateway;
 use crate::handlers::docs::{self, Document};
-use crate::handlers::{
-    asset, callback, client, credential, event, health, hosted_key, hosted_link, key_push, launch,
-    operator_scopes, platform, platform_event, session, store, token, webhook,
-};
+use crate::handlers::{asset, hosted_link};
 use crate::machine::{Duties, Machine};
 use crate::measure::Measures;
 use crate::request_id;
@@ -116,7 +112,7 @@ impl Api {
         config
             .app_data(self.gateway.clone())
             .app_data(self.document.clone());
-        routes(&mut ServiceConfig::new(config));
+        routes::serve(config);
         config
             .service(hosted_link::looked_for)
             .service(hosted_link::strayed)
@@ -139,7 +135,7 @@ fn run(machine: Machine, api: Option<Api>, listener: TcpListener) -> io::Result<
             .app_data(machine.clone())
             .configure(|config| match &api {
                 Some(api) => api.configure(config),
-                None => machine_routes(&mut ServiceConfig::new(config)),
+                None => routes::serve_machines(config),
             })
             .default_service(web::to(unrouted::refuse))
             .wrap(from_fn(request_line::write))
@@ -163,66 +159,6 @@ fn run(machine: Machine, api: Option<Api>, listener: TcpListener) -> io::Result<
         .listen(listener)?
         .run();
     Ok(server)
-}
-
-/// What a process of any role answers.
-fn machine_routes(config: &mut ServiceConfig<'_>) {
-    config
-        .service(health::healthz)
-        .service(health::readyz)
-        .service(health::metrics);
-}
-
-/// Every path of the OpenAPI document.
-pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    machine_routes(config);
-    config
-        .service(hosted_link::opened)
-        .service(hosted_link::followed)
-        .service(hosted_link::declined)
-        .service(hosted_key::handed_in)
-        // PingPong's own paths, so that an existing client only changes its host and its signing. They
-        // stand before the shorter prefix, which would take them.
-        .service(
-            scope("/v1/mid-open-api/merchant")
-                .service(store::create)
-                .service(store::update)
-                .service(store::auth)
-                .service(store::query)
-                .service(store::unbind),
-        )
-        .service(
-            scope("/v1")
-                .service(token::get)
-                .service(client::register)
-                .service(store::create)
-                .service(store::update)
-                .service(store::auth)
-                .service(store::query)
-                .service(store::list)
-                .service(store::unbind)
-                .service(session::start)
-                .service(store::scopes)
-                .service(credential::get)
-                .service(platform::list)
-                .service(event::list)
-                .service(webhook::create)
-                .service(webhook::list)
-                .service(webhook::delete)
-                .service(webhook::test)
-                .service(callback::of_shared_app)
-                .service(callback::of_own_app)
-                .service(launch::of_shared_app)
-                .service(launch::of_own_app)
-                .service(launch::confirm)
-                .service(launch::confirmed)
-                .service(key_push::sent)
-                .service(key_push::returned)
-                .service(platform_event::of_shared_app)
-                .service(platform_event::of_own_app)
-                .service(operator_scopes::of_shared_app)
-                .service(operator_scopes::of_own_app),
-        );
 }
 
 /// Ids that no other process and no earlier run has given out. They need not be hard to guess.

@@ -57,7 +57,7 @@ pub fn openapi() -> OpenApi {
     let (_, mut document) = App::new()
         .into_utoipa_app()
         .openapi(frame)
-        .configure(routes)
+        .configure(routes::describe)
         .split_for_parts();
     for (path, item) in &mut document.paths.paths {
         if let Some(call) = &mut item.post

@@ -39,7 +39,6 @@ mod tests {
     use actix_web::http::Method;
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, web};
-    use utoipa_actix_web::service_config::ServiceConfig;
 
     use super::*;
     use crate::app::routes;
@@ -49,7 +48,7 @@ mod tests {
     async fn a_path_that_is_there_names_its_method() {
         let app = init_service(
             App::new()
-                .configure(|config| routes(&mut ServiceConfig::new(config)))
+                .configure(routes::serve)
                 .default_service(web::to(refuse)),
         )
         .await;
