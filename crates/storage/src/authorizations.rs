@@ -9,6 +9,7 @@ use domain::{
     AuthType, Authorization, AuthorizationId, AuthorizationState, FailReason, GrantId,
     InstitutionId, LeaseId, Platform, PlatformAppId, ShopLabel, StoreId,
 };
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Set,
@@ -22,6 +23,7 @@ use crate::literal::is_word;
 use crate::news::News;
 use crate::row::authorization::{ActiveModel, Column, Entity, Model};
 use crate::sealing::{Fingerprint, Sealed};
+use crate::still::still;
 
 pub use key::{
     KeyWork, find_fingerprint, has_due_key_for_worker, lease_due_keys_for_worker, reschedule_key,
@@ -158,7 +160,7 @@ pub async fn claim(
     let touched = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(is_still(AuthorizationStatus::Pending))
         .exec(tx.connection())
         .await?
         .rows_affected;
@@ -180,7 +182,7 @@ pub async fn extend_claim(
     let touched = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
+        .filter(is_still(AuthorizationStatus::Exchanging))
         .filter(Column::LeaseId.eq(lease.uuid()))
         .exec(tx.connection())
         .await?
@@ -204,7 +206,7 @@ pub async fn replace_state(
         .set(change)
         .filter(Column::Id.eq(id.uuid()))
         .filter(Column::InstitutionId.eq(institution.uuid()))
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(is_still(AuthorizationStatus::Pending))
         .into_query();
     let stale = StorageError::stale("authorizations", id);
     tx.write_later(Write::one("authorizations", update, stale))
@@ -241,17 +243,15 @@ pub async fn finish(
         .filter(Column::Id.eq(ended.id.uuid()));
     query = match before {
         AuthorizationState::Exchanging { lease, .. } => query
-            .filter(Column::Status.eq(AuthorizationStatus::Exchanging.code()))
+            .filter(is_still(AuthorizationStatus::Exchanging))
             .filter(Column::LeaseId.eq(lease.uuid())),
         AuthorizationState::AwaitingKey => query
-            .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+            .filter(is_still(AuthorizationStatus::Pending))
             .filter(Column::Credential.is_null()),
         AuthorizationState::Pending
         | AuthorizationState::Succeeded
         | AuthorizationState::Failed { .. }
-        | AuthorizationState::Superseded => {
-            query.filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
-        }
+        | AuthorizationState::Superseded => query.filter(is_still(AuthorizationStatus::Pending)),
     };
     if *before == AuthorizationState::AwaitingKey {
         held_keys::discard_all(tx, ended.institution, ended.id).await?;
@@ -260,6 +260,11 @@ pub async fn finish(
     let stale = StorageError::stale("authorizations", ended.id);
     tx.write_later(Write::one("authorizations", query.into_query(), stale))
         .await
+}
+
+/// Of an attempt that is named by its id.
+fn is_still(status: AuthorizationStatus) -> Expr {
+    still(Column::Status.eq(status.code()))
 }
 
 /// Attempts that nobody finished in time and nobody is working on.

@@ -24,6 +24,7 @@ use crate::row::delivery::{ActiveModel, Column, Entity, Model};
 use crate::row::{endpoint, outbox};
 use crate::sealing::Sealed;
 use crate::shape::filled;
+use crate::still::still;
 
 /// A delivery that is due at once.
 #[derive(Clone, Copy, Debug)]
@@ -217,7 +218,7 @@ pub async fn count_attempt_for_worker(
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .filter(Column::Id.eq(id.uuid()))
         .filter(Column::LeaseId.eq(lease.uuid()))
-        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .filter(is_still_pending())
         .exec(tx.connection())
         .await?
         .rows_affected;
@@ -241,9 +242,9 @@ pub async fn end_as_delivered_for_worker(
     let end = Entity::update_many()
         .set(change)
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .filter(locked_in_order(Entity, Column::Id, those))
+        .filter(locked_in_order(tx, Entity, Column::Id, those))
         .filter(Column::LeaseId.eq(lease.uuid()))
-        .filter(Column::Status.eq(DeliveryStatus::Pending.code()));
+        .filter(is_still_pending());
     tx.write_later(Write::any("deliveries", end.into_query()))
         .await
 }
@@ -266,11 +267,15 @@ pub async fn abandon(
         .and(Column::Status.eq(DeliveryStatus::Pending.code()));
     Entity::update_many()
         .set(change)
-        .filter(locked_in_order(Entity, Column::Id, those))
-        .filter(Column::Status.eq(DeliveryStatus::Pending.code()))
+        .filter(locked_in_order(tx, Entity, Column::Id, those))
+        .filter(is_still_pending())
         .exec(tx.connection())
         .await?;
     Ok(())
+}
+
+fn is_still_pending() -> Expr {
+    still(Column::Status.eq(DeliveryStatus::Pending.code()))
 }
 
 /// Whether any delivery is due; asked before a transaction is opened for it.

@@ -48,6 +48,7 @@ pub mod scope_readings;
 pub mod sealing;
 mod shape;
 pub mod shop_grants;
+mod still;
 pub mod stores;
 mod wakeup;
 

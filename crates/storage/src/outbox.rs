@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use domain::{AppId, EndpointId, EventId, EventType, InstitutionId, LeaseId, Platform, StoreId};
 use sea_orm::sea_query::{
-    Expr, IntoIden, IntoValueTuple, LockBehavior, LockType, Query, TableRef, ValueTuple,
+    Condition, Expr, IntoIden, IntoValueTuple, LockBehavior, LockType, Query, TableRef, ValueTuple,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
@@ -22,6 +22,7 @@ use crate::news::News;
 use crate::row::counter;
 use crate::row::outbox::{ActiveModel, Column, Entity, Model};
 use crate::shape::filled;
+use crate::still::still;
 
 /// The counter of the places in the feed.
 const EVENT_POSITION: &str = "event_position";
@@ -254,7 +255,7 @@ pub async fn mark_published_for_worker(
     let mark = Entity::update_many()
         .col_expr(Column::PublishedAt, Expr::value(to_millis(now)))
         .col_expr(Column::LeaseUntil, Expr::value(to_millis(publish_again_at)))
-        .filter(is_one_of_locked(events))
+        .filter(is_one_of_locked(tx, events))
         .filter(Column::LeaseId.eq(lease.uuid()));
     tx.write_later(Write::any("outbox", mark.into_query()))
         .await
@@ -269,9 +270,9 @@ pub async fn release_for_worker(
 ) -> Result<(), StorageError> {
     let release = Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value(to_millis(again_at)))
-        .filter(is_one_of_locked(events))
+        .filter(is_one_of_locked(tx, events))
         .filter(Column::LeaseId.eq(lease.uuid()))
-        .filter(Column::EffectAt.is_null());
+        .filter(has_no_effect());
     tx.write_later(Write::any("outbox", release.into_query()))
         .await
 }
@@ -285,7 +286,7 @@ pub async fn record_effects_for_worker(
 ) -> Result<Vec<Event>, StorageError> {
     let mut question = Entity::find()
         .filter(is_one_of(ids))
-        .filter(Column::EffectAt.is_null());
+        .filter(has_no_effect());
     if tx.locks() {
         question = question
             .order_by_asc(Column::Id)
@@ -304,8 +305,8 @@ pub async fn record_effects_for_worker(
     let found: Vec<EventId> = events.iter().map(|event| event.id).collect();
     let record = Entity::update_many()
         .col_expr(Column::EffectAt, Expr::value(to_millis(now)))
-        .filter(is_one_of_locked(&found))
-        .filter(Column::EffectAt.is_null());
+        .filter(is_one_of_locked(tx, &found))
+        .filter(has_no_effect());
     tx.write_later(Write::rows(count, "outbox", record.into_query(), stale))
         .await?;
     Ok(events)
@@ -316,8 +317,12 @@ fn is_one_of(ids: &[EventId]) -> Expr {
 }
 
 /// The same, for updates: a relay and a fan-out change the events of one batch at the same time.
-fn is_one_of_locked(ids: &[EventId]) -> Expr {
-    locked_in_order(Entity, Column::Id, is_one_of(ids))
+fn is_one_of_locked(tx: &Tx, ids: &[EventId]) -> Condition {
+    locked_in_order(tx, Entity, Column::Id, is_one_of(ids))
+}
+
+fn has_no_effect() -> Expr {
+    still(Column::EffectAt.is_null())
 }
 
 /// An event in the feed, with its place.

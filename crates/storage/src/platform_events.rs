@@ -19,6 +19,7 @@ use crate::literal::is_word;
 use crate::news::News;
 use crate::row::platform_event::{ActiveModel, Column, Entity, Model};
 use crate::shape::filled;
+use crate::still::still;
 
 /// Behind the label of a mall, where all of its shops are meant. No label has it.
 const ALL_SHOPS: &str = "/*";
@@ -199,7 +200,7 @@ pub async fn reschedule_for_worker(
 fn held(id: PlatformEventId, lease: LeaseId) -> Condition {
     Condition::all()
         .add(Column::Id.eq(id.uuid()))
-        .add(Column::Status.eq(RECEIVED))
+        .add(still(Column::Status.eq(RECEIVED)))
         .add(Column::LeaseId.eq(lease.uuid()))
 }
 

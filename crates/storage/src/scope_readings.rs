@@ -30,6 +30,7 @@ use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 use crate::shape::filled;
 use crate::shop_grants::{AuthorizedShop, of_shop};
+use crate::still::still;
 
 /// A grant whose scopes are to be read now, by whoever leased it.
 #[derive(Debug)]
@@ -285,8 +286,8 @@ pub async fn hasten_for_worker(
     };
     let hastened = Entity::update_many()
         .set(due_at(now))
-        .filter(is_word(Column::Status, LIVE))
-        .filter(locked_in_order(Entity, Column::Id, of_shop(wanted)))
+        .filter(still(Column::Status.eq(LIVE)))
+        .filter(locked_in_order(tx, Entity, Column::Id, of_shop(wanted)))
         .exec(tx.connection())
         .await?;
     Ok(hastened.rows_affected)
@@ -304,8 +305,8 @@ pub async fn hasten_shop_for_worker(
         .add(Column::ShopIdentity.eq(shop.value()));
     let update = Entity::update_many()
         .set(due_at(now))
-        .filter(is_word(Column::Status, LIVE))
-        .filter(locked_in_order(Entity, Column::Id, of_shop))
+        .filter(still(Column::Status.eq(LIVE)))
+        .filter(locked_in_order(tx, Entity, Column::Id, of_shop))
         .into_query();
     tx.write_later(Write::any("grants", update)).await
 }

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::is_still;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::held_keys;
@@ -43,7 +44,7 @@ pub async fn take_key(
         .filter(Column::Id.eq(attempt.id.uuid()))
         .filter(Column::InstitutionId.eq(attempt.institution.uuid()))
         .filter(Column::AuthType.eq(AuthType::Key.code()))
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(is_still(AuthorizationStatus::Pending))
         .filter(Column::Credential.is_null())
         .into_query();
     tx.announce(News::Keys);
@@ -148,7 +149,7 @@ pub async fn reschedule_key(
             sea_orm::sea_query::Expr::col(Column::Attempts).add(1),
         )
         .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::Status.eq(AuthorizationStatus::Pending.code()))
+        .filter(is_still(AuthorizationStatus::Pending))
         .filter(Column::LeaseId.eq(lease.uuid()))
         .exec(tx.connection())
         .await?;

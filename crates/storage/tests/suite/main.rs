@@ -50,6 +50,7 @@ mod one_asks;
 mod operators;
 mod optimistic;
 mod outbox;
+mod plans;
 mod platform_initiated;
 mod refreshes;
 mod retention;

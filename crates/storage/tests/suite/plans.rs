@@ -1,0 +1,259 @@
+//! What names its rows by their ids finds them by their ids, however much waits in their table. Only PostgreSQL
+//! plans by statistics, and those of a queue are of a moment at which it may have been empty.
+
+use domain::delivery::DeliveryStatus;
+use domain::{AuthType, AuthorizationState, EventId};
+use sea_orm::ConnectionTrait;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use storage::authorizations::{self, Carried};
+use storage::deliveries::{self, NewDelivery, Next};
+use storage::sealing::Place;
+use storage::{Executor, Storage, StorageError, Tx, endpoints, outbox};
+
+use crate::database::{TestDatabase, execute, number};
+use crate::world::{
+    ALPHA, append, at, attempt, attempt_id, delivery_id, endpoint, endpoint_id, event, event_id,
+    hash, key, lease, sealed, settle, settle_stores, store_id,
+};
+
+const NUMBERS: [u128; 3] = [1, 2, 3];
+
+/// More than what one page of an index holds.
+const BACKLOG: u128 = 1_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_marked_by_their_ids() {
+    let queue = Queue::of_events().await;
+    queue
+        .is_passed_by(async |tx| {
+            outbox::mark_published_for_worker(tx, lease(1), &events(), at(1), at(60)).await
+        })
+        .await;
+    queue
+        .is_passed_by(async |tx| outbox::release_for_worker(tx, lease(1), &events(), at(60)).await)
+        .await;
+    queue
+        .is_passed_by(async |tx| {
+            let recorded = outbox::record_effects_for_worker(tx, &events(), at(1)).await?;
+            assert_eq!(recorded.len(), NUMBERS.len());
+            Ok(())
+        })
+        .await;
+    queue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_are_counted_by_their_ids() {
+    let queue = Queue::of_deliveries().await;
+    queue
+        .is_passed_by(async |tx| {
+            let again = Next::Try { at: at(9) };
+            let counted =
+                deliveries::count_attempt_for_worker(tx, delivery_id(1), lease(1), again, at(1));
+            assert!(counted.await?);
+            let end = Next::End(DeliveryStatus::Exhausted);
+            let counted =
+                deliveries::count_attempt_for_worker(tx, delivery_id(1), lease(1), end, at(1));
+            assert!(counted.await?);
+            Ok(())
+        })
+        .await;
+    queue
+        .is_passed_by(async |tx| {
+            let all = NUMBERS.map(delivery_id);
+            deliveries::end_as_delivered_for_worker(tx, lease(1), &all, at(1)).await
+        })
+        .await;
+    queue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_are_changed_by_their_ids() {
+    let queue = Queue::of_attempts(AuthType::Url, link_of).await;
+    queue
+        .is_passed_by(async |tx| {
+            authorizations::replace_state(tx, ALPHA, attempt_id(1), hash(9)).await
+        })
+        .await;
+    queue
+        .is_passed_by(async |tx| {
+            let claimed = authorizations::claim(tx, attempt_id(1), lease(1), at(60)).await?;
+            assert!(claimed);
+            let extended = authorizations::extend_claim(tx, attempt_id(1), lease(1), at(90));
+            assert!(extended.await?);
+            Ok(())
+        })
+        .await;
+    queue
+        .is_passed_by(async |tx| {
+            let before = AuthorizationState::Exchanging {
+                lease: lease(1),
+                lease_until: at(90),
+            };
+            let mut ended = attempt(1, AuthType::Url);
+            ended.state = AuthorizationState::Succeeded;
+            authorizations::finish(tx, &before, &ended, at(2)).await
+        })
+        .await;
+    queue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_by_key_is_put_off_by_its_id() {
+    let queue = Queue::of_attempts(AuthType::Key, |number| key(number, "key")).await;
+    queue
+        .is_passed_by(async |tx| {
+            authorizations::reschedule_key(tx, attempt_id(1), lease(1), at(9)).await
+        })
+        .await;
+    queue.end().await;
+}
+
+/// A link's state that no other attempt has.
+fn link_of(number: u128) -> Carried {
+    let mut state_hash = hash(0);
+    state_hash[..16].copy_from_slice(&number.to_be_bytes());
+    Carried::Link { state_hash }
+}
+
+fn events() -> [EventId; 3] {
+    NUMBERS.map(event_id)
+}
+
+/// A table in which much waits, though the database took note that nothing does.
+struct Queue {
+    database: TestDatabase,
+    storage: Storage,
+    table: &'static str,
+}
+
+impl Queue {
+    async fn of_events() -> Self {
+        let database = TestDatabase::postgres().await;
+        let storage = with_events(&database).await;
+        let (quiet, busy) = ("effect_at = 1", "effect_at = NULL");
+        Self::between(database, storage, "outbox", quiet, busy).await
+    }
+
+    async fn of_deliveries() -> Self {
+        let database = TestDatabase::postgres().await;
+        let storage = with_events(&database).await;
+        let secret = sealed(Place::EndpointSecret(endpoint_id(1)), "whsec_1");
+        let new: Vec<_> = (1..=BACKLOG)
+            .map(|number| NewDelivery {
+                id: delivery_id(number),
+                event: event_id(number),
+                endpoint: endpoint_id(1),
+                institution: ALPHA,
+                lease: Some((lease(1), at(60))),
+            })
+            .collect();
+        storage
+            .write(async |tx| {
+                endpoints::insert(tx, &endpoint(1, ALPHA), secret).await?;
+                deliveries::insert_for_worker(tx, &new, at(0)).await
+            })
+            .await
+            .unwrap();
+        let quiet = "status = 'DELIVERED', finished_at = 1";
+        let busy = "status = 'PENDING', finished_at = NULL";
+        Self::between(database, storage, "deliveries", quiet, busy).await
+    }
+
+    /// Attempts of one store, with what `carried` makes for each.
+    async fn of_attempts(auth_type: AuthType, carried: fn(u128) -> Carried) -> Self {
+        let database = TestDatabase::postgres().await;
+        let storage = database.open_migrated().await;
+        settle_stores(&storage).await;
+        storage
+            .write(async |tx| {
+                for number in 1..=BACKLOG {
+                    let mut attempt = attempt(number, auth_type);
+                    attempt.store = store_id(1);
+                    authorizations::insert(tx, &attempt, carried(number)).await?;
+                }
+                Ok::<_, StorageError>(())
+            })
+            .await
+            .unwrap();
+        let quiet = "status = 'SUPERSEDED', finished_at = 1, credential = NULL";
+        let busy = "status = 'PENDING', finished_at = NULL";
+        Self::between(database, storage, "authorizations", quiet, busy).await
+    }
+
+    async fn between(
+        database: TestDatabase,
+        storage: Storage,
+        table: &'static str,
+        quiet: &str,
+        busy: &str,
+    ) -> Self {
+        let queue = Self {
+            database,
+            storage,
+            table,
+        };
+        let set = async |values| {
+            let update = format!("UPDATE {table} SET {values}");
+            execute(&queue.storage, &update).await.unwrap();
+        };
+        set(quiet).await;
+        let mut server = PgConnection::connect(queue.database.url()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("VACUUM ANALYZE {table}")))
+            .execute(&mut server)
+            .await
+            .unwrap();
+        server.close().await.unwrap();
+        set(busy).await;
+        queue
+    }
+
+    /// Whether `change` reads none of the indexes of what waits.
+    async fn is_passed_by(&self, change: impl AsyncFnOnce(&Tx) -> Result<(), StorageError> + Send) {
+        let before = self.scans().await;
+        self.storage
+            .write(async |tx| {
+                change(tx).await?;
+                // Counts are told when a connection has been idle for a while, unless it is asked for them.
+                let tell = "SELECT pg_stat_force_next_flush()";
+                tx.connection().execute_unprepared(tell).await?;
+                Ok::<_, StorageError>(())
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            self.scans().await,
+            before,
+            "an index of what waits was read"
+        );
+    }
+
+    /// How often one of the indexes was read that know only what waits.
+    async fn scans(&self) -> i64 {
+        let scans = format!(
+            "SELECT SUM(idx_scan)::bigint FROM pg_stat_user_indexes JOIN pg_index USING (indexrelid)
+             WHERE relname = '{}' AND indpred IS NOT NULL",
+            self.table
+        );
+        number(&self.storage, &scans).await
+    }
+
+    async fn end(self) {
+        drop(self.storage);
+        self.database.delete().await;
+    }
+}
+
+/// The first of them are leased.
+async fn with_events(database: &TestDatabase) -> Storage {
+    let storage = database.open_migrated().await;
+    settle(&storage).await;
+    let events: Vec<_> = (1..=BACKLOG).map(|number| event(number, ALPHA)).collect();
+    append(&storage, &events).await;
+    let all = u64::try_from(events.len()).unwrap();
+    storage
+        .write(async |tx| outbox::place_for_worker(tx, lease(1), at(60), all).await)
+        .await
+        .unwrap();
+    storage
+}
