@@ -15,6 +15,7 @@ use sea_orm::{
     QuerySelect, QueryTrait, Set,
 };
 
+use crate::due::readable;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::held_keys;
@@ -273,17 +274,19 @@ pub async fn list_overdue_for_worker(
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Authorization>, StorageError> {
-    Entity::find()
+    let rows = Entity::find()
         .filter(is_word(Column::Status, AuthorizationStatus::Pending.code()))
         .filter(Column::DeadlineAt.lte(to_millis(now)))
         .filter(Column::LeaseUntil.lte(to_millis(now)))
         .order_by_asc(Column::DeadlineAt)
         .limit(limit)
         .all(db.connection())
-        .await?
-        .into_iter()
-        .map(Authorization::try_from)
-        .collect()
+        .await?;
+    Ok(readable(
+        rows,
+        "an attempt cannot be ended",
+        Authorization::try_from,
+    ))
 }
 
 /// Exchanges whose holder has stopped extending its claim: it died, and the code may be spent.
@@ -292,7 +295,7 @@ pub async fn list_interrupted_for_worker(
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Authorization>, StorageError> {
-    Entity::find()
+    let rows = Entity::find()
         .filter(is_word(
             Column::Status,
             AuthorizationStatus::Exchanging.code(),
@@ -301,10 +304,12 @@ pub async fn list_interrupted_for_worker(
         .order_by_asc(Column::LeaseUntil)
         .limit(limit)
         .all(db.connection())
-        .await?
-        .into_iter()
-        .map(Authorization::try_from)
-        .collect()
+        .await?;
+    Ok(readable(
+        rows,
+        "an attempt cannot be ended",
+        Authorization::try_from,
+    ))
 }
 
 impl TryFrom<Model> for Authorization {

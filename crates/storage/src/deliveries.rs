@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use domain::delivery::DeliveryStatus;
 use domain::endpoint::{Endpoint, EndpointStatus};
 use domain::{DeliveryId, EndpointId, EventId, InstitutionId, LeaseId};
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
+use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
@@ -96,18 +97,12 @@ pub async fn lease_for_worker(
     per_endpoint: usize,
     limit: u64,
 ) -> Result<Vec<DueDelivery>, StorageError> {
-    let mut rows = Entity::find()
-        .filter(is_word(Column::Status, DeliveryStatus::Pending.code()))
-        .filter(Column::NextAttemptAt.lte(to_millis(now)))
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .filter(Column::EndpointId.is_not_in(filled(busy.iter().map(|id| id.uuid()))))
-        .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))
-        .order_by_asc(Column::NextAttemptAt)
-        .order_by_asc(Column::Id)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    let mut due = due(now);
+    due.condition = due
+        .condition
+        .add(Column::EndpointId.is_not_in(filled(busy.iter().map(|id| id.uuid()))));
+    let mut rows = due.lock(tx, limit).await?;
+    rows.sort_unstable_by_key(|row| (row.next_attempt_at, row.id));
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -161,27 +156,24 @@ async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageEr
         .into_iter()
         .map(|row| (row.id, row))
         .collect();
-    rows.into_iter()
-        .map(|row| {
-            let id = DeliveryId::new(row.id);
-            let corrupt = |what| StorageError::corrupt("deliveries", id, what);
-            let endpoint = endpoints
-                .get(&row.endpoint_id)
-                .ok_or_else(|| corrupt("no endpoint"))?
-                .clone();
-            Ok(DueDelivery {
-                id,
-                event: EventId::new(row.event_id),
-                payload: payloads
-                    .get(&row.event_id)
-                    .ok_or_else(|| corrupt("no event"))?
-                    .clone(),
-                secret: Sealed(endpoint.secret.clone()),
-                endpoint: Endpoint::try_from(endpoint)?,
-                attempts: usize::try_from(row.attempts).map_err(|_| corrupt("attempts"))?,
-            })
+    let read = |row: Model| {
+        let id = DeliveryId::new(row.id);
+        let corrupt = |what| StorageError::corrupt("deliveries", id, what);
+        let endpoint = endpoints
+            .get(&row.endpoint_id)
+            .ok_or_else(|| corrupt("no endpoint"))?
+            .clone();
+        let payload = payloads.get(&row.event_id);
+        Ok(DueDelivery {
+            id,
+            event: EventId::new(row.event_id),
+            payload: payload.ok_or_else(|| corrupt("no event"))?.clone(),
+            secret: Sealed(endpoint.secret.clone()),
+            endpoint: Endpoint::try_from(endpoint)?,
+            attempts: usize::try_from(row.attempts).map_err(|_| corrupt("attempts"))?,
         })
-        .collect()
+    };
+    Ok(readable(rows, "a delivery cannot be tried", read))
 }
 
 /// How a leased delivery goes on.
@@ -283,18 +275,17 @@ pub async fn has_due_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let due: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(is_word(Column::Status, DeliveryStatus::Pending.code()))
-        .filter(Column::NextAttemptAt.lte(to_millis(now)))
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .filter(Column::EndpointId.not_in_subquery(closed_endpoints()))
-        // By the index, or PostgreSQL walks through the table in the hope of finding one soon.
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(due.is_some())
+    due(now).exists(db).await
+}
+
+fn due(now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
+        .add(is_word(Column::Status, DeliveryStatus::Pending.code()))
+        .add(Column::NextAttemptAt.lte(to_millis(now)))
+        .add(Column::LeaseUntil.lte(to_millis(now)))
+        .add(Column::EndpointId.not_in_subquery(closed_endpoints()));
+    Due {
+        condition,
+        since: Column::NextAttemptAt,
+    }
 }

@@ -15,6 +15,7 @@ pub mod credential_requests;
 pub mod database;
 pub mod deliveries;
 pub mod diagnosis;
+mod due;
 pub mod endpoints;
 mod error;
 mod executor;

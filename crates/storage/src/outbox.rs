@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use domain::{AppId, EndpointId, EventId, EventType, InstitutionId, LeaseId, Platform, StoreId};
 use sea_orm::sea_query::{
-    Condition, Expr, IntoIden, IntoValueTuple, LockBehavior, LockType, Query, TableRef, ValueTuple,
+    Condition, Expr, IntoIden, IntoValueTuple, LockType, Query, TableRef, ValueTuple,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
@@ -14,6 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::to_millis;
@@ -137,7 +138,7 @@ pub async fn place_for_worker(
     tx.write_later(Write::any("outbox", update)).await?;
     // A reader that waits for the feed sees the events only now.
     tx.announce(News::Feed);
-    Ok(readable(events))
+    Ok(readable_events(events))
 }
 
 /// An event without a place, and the last place that was given when it was read.
@@ -174,37 +175,27 @@ fn in_order_of_stores(waiting: Vec<Model>) -> Vec<Model> {
         .collect()
 }
 
-/// One event that cannot be read must not hold up the others; it comes again when its lease is over.
-fn readable(rows: Vec<Model>) -> Vec<Event> {
-    let mut events = Vec::with_capacity(rows.len());
-    for row in rows {
-        match Event::try_from(row) {
-            Ok(event) => events.push(event),
-            Err(error) => tracing::error!(%error, "an event cannot be told"),
-        }
-    }
-    events
+fn readable_events(rows: Vec<Model>) -> Vec<Event> {
+    readable(rows, "an event cannot be told", Event::try_from)
 }
 
-/// Whether an event is due that has its place; asked before a transaction is opened for it. In the order of
-/// the index: a database that expects to find one soon would walk through the whole table otherwise, and
-/// when there is none it would not stop.
+/// Whether an event is due that has its place; asked before a transaction is opened for it.
 pub async fn has_due_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let due: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::EffectAt.is_null())
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .filter(Column::Position.is_not_null())
-        .order_by_asc(Column::LeaseUntil)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(due.is_some())
+    due(now).exists(db).await
+}
+
+fn due(now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
+        .add(Column::EffectAt.is_null())
+        .add(Column::LeaseUntil.lte(to_millis(now)))
+        .add(Column::Position.is_not_null());
+    Due {
+        condition,
+        since: Column::LeaseUntil,
+    }
 }
 
 /// Leases events that have their place and that nobody has taken note of, the longest due first; no other
@@ -216,16 +207,8 @@ pub async fn lease_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Event>, StorageError> {
-    let mut rows = Entity::find()
-        .filter(Column::EffectAt.is_null())
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .filter(Column::Position.is_not_null())
-        // By the index, however many are due; the order within the batch is made below.
-        .order_by_asc(Column::LeaseUntil)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    // By the index, however many are due; the order within the batch is made below.
+    let mut rows = due(now).lock(tx, limit).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -240,7 +223,7 @@ pub async fn lease_for_worker(
         .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
-    Ok(readable(rows))
+    Ok(readable_events(rows))
 }
 
 /// Notes that the bus has taken the events. Should no effect be recorded by `publish_again_at`, they

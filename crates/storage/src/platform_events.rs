@@ -5,13 +5,13 @@ use domain::{
     IdentityRealm, LeaseId, NamedShop, Platform, PlatformAppId, PlatformEventId, PlatformEventKind,
     PlatformEventOutcome, ShopIdentity, ShopLabel,
 };
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    Set,
 };
-use uuid::Uuid;
 
+use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx};
 use crate::instant::to_millis;
@@ -94,23 +94,18 @@ pub async fn has_due_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let found: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(found.is_some())
+    due(now).exists(db).await
 }
 
-fn due(now: DateTime<Utc>) -> Condition {
-    Condition::all()
+fn due(now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
         .add(is_word(Column::Status, RECEIVED))
         .add(Column::NextAttemptAt.lte(to_millis(now)))
-        .add(Column::LeaseUntil.lte(to_millis(now)))
+        .add(Column::LeaseUntil.lte(to_millis(now)));
+    Due {
+        condition,
+        since: Column::NextAttemptAt,
+    }
 }
 
 /// Leases events that are due, oldest first; nobody else gets them before `lease_until`.
@@ -121,13 +116,7 @@ pub async fn lease_due_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<DueEvent>, StorageError> {
-    let rows = Entity::find()
-        .filter(due(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    let rows = due(now).lock(tx, limit).await?;
     let change = ActiveModel {
         lease_id: Set(Some(lease.uuid())),
         lease_until: Set(to_millis(lease_until)),
@@ -138,19 +127,8 @@ pub async fn lease_due_for_worker(
         .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
-    Ok(readable(rows))
-}
-
-/// One event that cannot be read must not hold up the others; it comes again when its lease is over.
-fn readable(rows: Vec<Model>) -> Vec<DueEvent> {
-    let mut events = Vec::with_capacity(rows.len());
-    for row in rows {
-        match DueEvent::try_from(row) {
-            Ok(event) => events.push(event),
-            Err(error) => tracing::error!(%error, "a platform's event cannot be handled"),
-        }
-    }
-    events
+    let problem = "a platform's event cannot be handled";
+    Ok(readable(rows, problem, DueEvent::try_from))
 }
 
 /// Writes what came of an event. `false`, and nothing is written, if the lease was lost.

@@ -9,11 +9,9 @@ use domain::{
     ShopLabel, StoreId, Upkeep,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
-};
-use uuid::Uuid;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Set};
 
+use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::grants::LIVE;
@@ -23,6 +21,7 @@ use crate::news::News;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 use crate::shape::filled;
+use crate::still::still;
 
 /// A grant that is to be renewed now, by whoever leased it.
 #[derive(Debug)]
@@ -61,23 +60,18 @@ pub async fn has_due_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let due: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due(now))
-        .order_by_asc(Column::NextRefreshAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(due.is_some())
+    due(now).exists(db).await
 }
 
-fn due(now: DateTime<Utc>) -> Condition {
-    Condition::all()
+fn due(now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
         .add(is_word(Column::Status, LIVE))
         .add(Column::NextRefreshAt.lte(to_millis(now)))
-        .add(Column::RefreshLeaseUntil.lte(to_millis(now)))
+        .add(Column::RefreshLeaseUntil.lte(to_millis(now)));
+    Due {
+        condition,
+        since: Column::NextRefreshAt,
+    }
 }
 
 /// Leases grants that are to be renewed, the longest overdue first; nobody else gets them before
@@ -89,15 +83,10 @@ pub async fn lease_due_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<RefreshWork>, StorageError> {
-    let rows = Entity::find()
-        .filter(due(now))
-        .order_by_asc(Column::NextRefreshAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    let rows = due(now).lock(tx, limit).await?;
     lease(tx, &rows, now, owner, lease_until).await?;
-    Ok(readable(rows, owner))
+    let read = |row| read_work(row, owner);
+    Ok(readable(rows, "a grant cannot be renewed", read))
 }
 
 /// Leases one grant, like [`lease_due_for_worker`], if it is to be renewed and nobody else renews it.
@@ -112,7 +101,7 @@ pub async fn lease_one(
     let rows = Entity::find()
         .filter(Column::Id.eq(grant.uuid()))
         .filter(Column::InstitutionId.eq(institution.uuid()))
-        .filter(due(now))
+        .filter(still(due(now).condition.into()))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx.connection())
         .await?;
@@ -157,18 +146,6 @@ async fn lease(
         .exec(tx.connection())
         .await?;
     Ok(())
-}
-
-/// One grant that cannot be read must not hold up the others; it comes again when its lease is over.
-fn readable(rows: Vec<Model>, owner: LeaseId) -> Vec<RefreshWork> {
-    let mut work = Vec::with_capacity(rows.len());
-    for row in rows {
-        match read_work(row, owner) {
-            Ok(grant) => work.push(grant),
-            Err(error) => tracing::error!(%error, "a grant cannot be renewed"),
-        }
-    }
-    work
 }
 
 /// What a renewal brought.

@@ -6,13 +6,14 @@ use domain::{
     InstitutionId, LeaseId, Platform, PlatformAppId, ProvenShop, RevocationId, ShopIdentity,
     ShopLabel, StoreId,
 };
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
+use crate::due::Due;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::grants::LIVE;
@@ -81,22 +82,17 @@ pub async fn has_due_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let found: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(found.is_some())
+    due(now).exists(db).await
 }
 
-fn due(now: DateTime<Utc>) -> Condition {
-    Condition::all()
+fn due(now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
         .add(Column::NextAttemptAt.lte(to_millis(now)))
-        .add(Column::LeaseUntil.lte(to_millis(now)))
+        .add(Column::LeaseUntil.lte(to_millis(now)));
+    Due {
+        condition,
+        since: Column::NextAttemptAt,
+    }
 }
 
 /// Leases revocations that are due, oldest first; nobody else gets them before `lease_until`. That counts as
@@ -108,13 +104,7 @@ pub async fn lease_due_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<DueRevocation>, StorageError> {
-    let rows = Entity::find()
-        .filter(due(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    let rows = due(now).lock(tx, limit).await?;
     let change = ActiveModel {
         lease_id: Set(Some(lease.uuid())),
         lease_until: Set(to_millis(lease_until)),

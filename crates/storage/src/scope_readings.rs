@@ -13,12 +13,10 @@ use domain::{
     AuthorizationId, GrantId, InstitutionId, NamedShop, Platform, PlatformAppId, Scopes,
     ShopIdentity, StoreId,
 };
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockBehavior, LockType};
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
-};
-use uuid::Uuid;
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Set};
 
+use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::grants::LIVE;
@@ -101,23 +99,18 @@ pub async fn has_due_for_worker(
     platform: Platform,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let found: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due(platform, now))
-        .order_by_asc(Column::ScopesDueAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(found.is_some())
+    due(platform, now).exists(db).await
 }
 
-fn due(platform: Platform, now: DateTime<Utc>) -> Condition {
-    Condition::all()
+fn due(platform: Platform, now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
         .add(is_word(Column::Status, LIVE))
         .add(Column::Platform.eq(platform.code()))
-        .add(Column::ScopesDueAt.lte(to_millis(now)))
+        .add(Column::ScopesDueAt.lte(to_millis(now)));
+    Due {
+        condition,
+        since: Column::ScopesDueAt,
+    }
 }
 
 /// Leases grants whose scopes are due, the longest overdue first; nobody else gets them before `lease_until`.
@@ -128,15 +121,10 @@ pub async fn lease_due_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<ScopeReading>, StorageError> {
-    let rows = Entity::find()
-        .filter(due(platform, now))
-        .order_by_asc(Column::ScopesDueAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    let rows = due(platform, now).lock(tx, limit).await?;
     lease(tx, &rows, lease_until).await?;
-    Ok(readable(rows, to_millis(lease_until)))
+    let read = |row| reading(row, to_millis(lease_until));
+    Ok(readable(rows, "a grant's scopes cannot be read", read))
 }
 
 /// Leases one live grant, due or not, unless somebody reads its scopes. Waits for whoever is about to.
@@ -220,18 +208,6 @@ pub async fn find_last(
         leased_until: from_millis(leased_until, "grants", grant)?,
         outcome: row.scopes_outcome.map(read).transpose()?,
     }))
-}
-
-/// One grant that cannot be read must not hold up the others; it comes again when its lease is over.
-fn readable(rows: Vec<Model>, put_off_to: i64) -> Vec<ScopeReading> {
-    let mut readings = Vec::with_capacity(rows.len());
-    for row in rows {
-        match reading(row, put_off_to) {
-            Ok(reading) => readings.push(reading),
-            Err(error) => tracing::error!(%error, "a grant's scopes cannot be read"),
-        }
-    }
-    readings
 }
 
 /// Whether the turn still counts: the grant lives, and nobody reads its scopes since. The row stays locked

@@ -1,10 +1,11 @@
 //! Everything that an institution, an operator and a seller can do with a secret, rightly and wrongly.
 
+mod keys;
 mod operators;
 
 use std::time::Duration;
 
-use sandbox::{Dialect, Fault, KeyPermission, Rule, Shop, ShopUser, Step};
+use sandbox::{Dialect, Fault, Rule, Shop, ShopUser, Step};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -53,6 +54,7 @@ pub(super) async fn play(
     play.open_the_app_in_a_mall().await;
     play.call_wrongly().await;
     play.rotate_the_secret().await;
+    play.take_keys_from_sellers().await;
     play.stores
 }
 
@@ -341,83 +343,10 @@ impl Play<'_> {
         assert_eq!(self.open(&callback).await.status, 400);
     }
 
-    /// Right and wrong keys, and a platform that is down at first.
-    async fn authorize_by_key(&mut self) {
-        let host = format!("http://{}/shopify/{{shop}}", self.installation.platforms);
-        let arguments = [
-            "platform",
-            "configure",
-            "SHOPIFY",
-            "--scopes",
-            "read_orders",
-            "--host",
-            &host,
-        ];
-        self.installation.settings.run(&arguments).await.succeeded();
-
-        let sandbox = self.installation.sandbox.clone();
-        for (label, is_known, status) in [("keyed", true, "SUCCESS"), ("locked", false, "FAILED")] {
-            let token = self.secret("a pasted token", &format!("shpat_{label}"));
-            if is_known {
-                let scopes = vec!["read_orders".to_owned()];
-                sandbox.register_token(shop(label), token.as_str().into(), scopes);
-                let (dialect, step, fault) = (Dialect::Shopify, Step::Probe, Fault::ServerError);
-                let rule = Rule {
-                    dialect,
-                    shop: Some(shop(label)),
-                    step,
-                    fault,
-                    sticky: false,
-                };
-                sandbox.script(rule).unwrap();
-            }
-            let store = self
-                .store("SHOPIFY", &format!("https://{label}.myshopify.com"))
-                .await;
-            let info = json!({"token": token});
-            self.hand_over(&store, Some(label), &info, status).await;
-        }
-        for (label, is_known, status) in
-            [("stitched", true, "SUCCESS"), ("strange", false, "FAILED")]
-        {
-            let key = self.secret("an API key", &format!("ck_{label}"));
-            let secret = self.secret("an API secret", &format!("cs_{label}"));
-            self.watch
-                .keep("a pair in a header", &format!("{key}:{secret}"));
-            if is_known {
-                let permission = KeyPermission::Read;
-                sandbox.register_key(shop(label), &key, secret.as_str().into(), permission);
-            }
-            let url = format!("http://{}/woocommerce/{label}", self.installation.platforms);
-            let store = self.store("WOOCOMMERCE", &url).await;
-            let info = json!({"api_key": key, "api_secret": secret});
-            self.hand_over(&store, None, &info, status).await;
-        }
-    }
-
     fn secret(&mut self, what: &'static str, prefix: &str) -> String {
         let secret = format!("{prefix}_{}", "0123456789abcdef".repeat(2));
         self.watch.keep(what, &secret);
         secret
-    }
-
-    async fn hand_over(
-        &mut self,
-        store: &Store,
-        seller_id: Option<&str>,
-        info: &Value,
-        status: &str,
-    ) {
-        let fields = json!({"auth_type": "KEY", "seller_id": seller_id, "auth_info": info});
-        self.institution
-            .data(self.serve, "store/auth", &store.with(fields))
-            .await;
-        let snapshot = self.institution.query_after(self.serve, store, 0).await;
-        assert_eq!(snapshot["auth_status"], status, "{store:?}: {snapshot}");
-        if status == "SUCCESS" {
-            let again = json!({"auth_type": "KEY", "seller_id": seller_id, "auth_info": info});
-            self.refused("store/auth", &store.with(again)).await;
-        }
     }
 
     /// Secrets where none belongs, in calls that are refused.

@@ -3,14 +3,10 @@
 use chrono::{DateTime, Utc};
 use domain::authorization::AuthorizationStatus;
 use domain::{AuthType, Authorization, AuthorizationId, InstitutionId, LeaseId};
-use sea_orm::sea_query::{LockBehavior, LockType};
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Set,
-};
-use uuid::Uuid;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryTrait, Set};
 
 use super::is_still;
+use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::held_keys;
@@ -19,6 +15,7 @@ use crate::literal::is_word;
 use crate::news::News;
 use crate::row::authorization::{ActiveModel, Column, Entity, Model};
 use crate::sealing::{Fingerprint, Sealed};
+use crate::shape::filled;
 
 /// Puts the key that a seller handed in into an attempt that waits for one, to be proven at once and until
 /// `deadline_at`; what was held for it goes. Fails with [`StorageError::Stale`], now or at the end of the transaction, if it has one or
@@ -82,24 +79,19 @@ pub async fn has_due_key_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
-    let due: Option<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(due_keys(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(1)
-        .into_tuple()
-        .one(db.connection())
-        .await?;
-    Ok(due.is_some())
+    due(now).exists(db).await
 }
 
-fn due_keys(now: DateTime<Utc>) -> Condition {
-    Condition::all()
+fn due(now: DateTime<Utc>) -> Due<Entity> {
+    let condition = Condition::all()
         .add(is_word(Column::Status, AuthorizationStatus::Pending.code()))
         .add(is_word(Column::AuthType, AuthType::Key.code()))
         .add(Column::NextAttemptAt.lte(to_millis(now)))
-        .add(Column::LeaseUntil.lte(to_millis(now)))
+        .add(Column::LeaseUntil.lte(to_millis(now)));
+    Due {
+        condition,
+        since: Column::NextAttemptAt,
+    }
 }
 
 /// Leases KEY attempts that are due, oldest first; nobody else gets them before `lease_until`.
@@ -110,13 +102,7 @@ pub async fn lease_due_keys_for_worker(
     lease_until: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<KeyWork>, StorageError> {
-    let rows = Entity::find()
-        .filter(due_keys(now))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx.connection())
-        .await?;
+    let rows = due(now).lock(tx, limit).await?;
     let change = ActiveModel {
         lease_id: Set(Some(lease.uuid())),
         lease_until: Set(to_millis(lease_until)),
@@ -124,10 +110,10 @@ pub async fn lease_due_keys_for_worker(
     };
     Entity::update_many()
         .set(change)
-        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
-    rows.into_iter().map(KeyWork::try_from).collect()
+    Ok(readable(rows, "a key cannot be proven", KeyWork::try_from))
 }
 
 /// Puts a KEY attempt back, to be tried again at `next_attempt_at`. Does nothing if the lease was lost.

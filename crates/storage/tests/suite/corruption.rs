@@ -3,24 +3,26 @@
 use std::fmt;
 
 use domain::{AuthType, Platform, PlatformAppId};
+use storage::deliveries::NewDelivery;
 use storage::platform_apps::PlatformApp;
 use storage::sealing::Place;
 use storage::stores::StoreFilter;
 use storage::{
-    Storage, StorageError, authorizations, clients, endpoints, institutions, outbox, platform_apps,
-    stores,
+    Storage, StorageError, authorizations, clients, deliveries, endpoints, institutions, outbox,
+    platform_apps, stores,
 };
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, execute};
 use crate::world::{
-    ALPHA, append, at, attempt, attempt_id, begin, client, endpoint, endpoint_id, event, event_id,
-    hash, lease, link, place, sealed, settle_stores, store_id,
+    ALPHA, append, at, attempt, attempt_id, begin, client, delivery_id, endpoint, endpoint_id,
+    event, event_id, hash, key, lease, link, place, sealed, settle_stores, store_id,
 };
 
 on_both! {
     a_corrupt_row_is_named_by_table_and_id,
     a_corrupt_event_is_named_to_its_worker,
+    what_cannot_be_read_holds_up_no_other_work,
 }
 
 /// Beyond every instant that can be written down.
@@ -154,4 +156,84 @@ async fn a_corrupt_event_is_named_to_its_worker(database: &TestDatabase) {
         .await
         .unwrap();
     assert_eq!(leased, [event(2, ALPHA)]);
+}
+
+/// What it is leased for is put off with it, so that it comes again; the work of the others is done.
+async fn what_cannot_be_read_holds_up_no_other_work(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    begin(&storage, &attempt(1, AuthType::Key), key(1, "one")).await;
+    begin(&storage, &attempt(2, AuthType::Key), key(2, "two")).await;
+    append(&storage, &[event(1, ALPHA)]).await;
+    for number in [1, 2] {
+        let secret = sealed(Place::EndpointSecret(endpoint_id(number)), "whsec_1");
+        let delivery = NewDelivery {
+            id: delivery_id(number),
+            event: event_id(1),
+            endpoint: endpoint_id(number),
+            institution: ALPHA,
+            lease: None,
+        };
+        storage
+            .write(async |tx| {
+                endpoints::insert(tx, &endpoint(number, ALPHA), secret).await?;
+                deliveries::insert_for_worker(tx, &[delivery], at(0)).await
+            })
+            .await
+            .unwrap();
+    }
+    let first = if database.is_postgres() {
+        "WHERE right(id::text, 1) = '1'"
+    } else {
+        "WHERE substr(hex(id), 32) = '1'"
+    };
+
+    corrupt(
+        &storage,
+        &format!("endpoints SET event_types = '{{' {first}"),
+    )
+    .await;
+    let leased = storage
+        .write(async |tx| {
+            deliveries::lease_for_worker(tx, at(0), lease(1), at(60), &[], 8, 10).await
+        })
+        .await
+        .unwrap();
+    let ids: Vec<_> = leased.iter().map(|delivery| delivery.id).collect();
+    assert_eq!(ids, [delivery_id(2)]);
+    assert!(
+        !deliveries::has_due_for_worker(&storage, at(59))
+            .await
+            .unwrap()
+    );
+    assert!(
+        deliveries::has_due_for_worker(&storage, at(60))
+            .await
+            .unwrap()
+    );
+
+    corrupt(
+        &storage,
+        &format!("authorizations SET platform = 'EBAY' {first}"),
+    )
+    .await;
+    let overdue = authorizations::list_overdue_for_worker(&storage, at(600), 10).await;
+    assert_eq!(overdue.unwrap(), [attempt(2, AuthType::Key)]);
+    let leased = storage
+        .write(async |tx| {
+            authorizations::lease_due_keys_for_worker(tx, at(600), lease(1), at(660), 10).await
+        })
+        .await
+        .unwrap();
+    let ids: Vec<_> = leased.iter().map(|work| work.authorization.id).collect();
+    assert_eq!(ids, [attempt_id(2)]);
+
+    corrupt(&storage, "authorizations SET status = 'EXCHANGING'").await;
+    let interrupted = authorizations::list_interrupted_for_worker(&storage, at(660), 10).await;
+    let ids: Vec<_> = interrupted
+        .unwrap()
+        .iter()
+        .map(|attempt| attempt.id)
+        .collect();
+    assert_eq!(ids, [attempt_id(2)]);
 }
