@@ -167,14 +167,19 @@ impl Broker {
         let until = now + self.delivery_lease();
         let busy = self.slots().busy();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let due = self
-            .storage()
-            .write(async |tx: &Tx| {
-                deliveries::lease_for_worker(tx, now, lease, until, &busy, PER_ENDPOINT, limit)
-                    .await
-            })
-            .await?;
-        Ok(due)
+        loop {
+            let leased = self
+                .storage()
+                .write(async |tx: &Tx| {
+                    deliveries::lease_for_worker(tx, now, lease, until, &busy, PER_ENDPOINT, limit)
+                        .await
+                })
+                .await?;
+            // What cannot be read is put off by now, and what can be may be due behind it.
+            if !leased.due.is_empty() || !leased.has_unreadable {
+                return Ok(leased.due);
+            }
+        }
     }
 }
 

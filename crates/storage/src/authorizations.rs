@@ -11,11 +11,11 @@ use domain::{
 };
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
     QuerySelect, QueryTrait, Set,
 };
 
-use crate::due::readable;
+use crate::due::Due;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::held_keys;
@@ -268,25 +268,26 @@ fn is_still(status: AuthorizationStatus) -> Expr {
     still(Column::Status.eq(status.code()))
 }
 
+/// What a worker says of an attempt that it cannot read.
+const UNREADABLE: &str = "an attempt cannot be ended";
+
 /// Attempts that nobody finished in time and nobody is working on.
 pub async fn list_overdue_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Authorization>, StorageError> {
-    let rows = Entity::find()
-        .filter(is_word(Column::Status, AuthorizationStatus::Pending.code()))
-        .filter(Column::DeadlineAt.lte(to_millis(now)))
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .order_by_asc(Column::DeadlineAt)
-        .limit(limit)
-        .all(db.connection())
-        .await?;
-    Ok(readable(
-        rows,
-        "an attempt cannot be ended",
-        Authorization::try_from,
-    ))
+    let condition = Condition::all()
+        .add(is_word(Column::Status, AuthorizationStatus::Pending.code()))
+        .add(Column::DeadlineAt.lte(to_millis(now)))
+        .add(Column::LeaseUntil.lte(to_millis(now)));
+    let overdue = Due::<Entity> {
+        condition,
+        since: Column::DeadlineAt,
+    };
+    overdue
+        .list(db, limit, UNREADABLE, Authorization::try_from)
+        .await
 }
 
 /// Exchanges whose holder has stopped extending its claim: it died, and the code may be spent.
@@ -295,21 +296,17 @@ pub async fn list_interrupted_for_worker(
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Authorization>, StorageError> {
-    let rows = Entity::find()
-        .filter(is_word(
-            Column::Status,
-            AuthorizationStatus::Exchanging.code(),
-        ))
-        .filter(Column::LeaseUntil.lte(to_millis(now)))
-        .order_by_asc(Column::LeaseUntil)
-        .limit(limit)
-        .all(db.connection())
-        .await?;
-    Ok(readable(
-        rows,
-        "an attempt cannot be ended",
-        Authorization::try_from,
-    ))
+    let exchanging = AuthorizationStatus::Exchanging.code();
+    let condition = Condition::all()
+        .add(is_word(Column::Status, exchanging))
+        .add(Column::LeaseUntil.lte(to_millis(now)));
+    let interrupted = Due::<Entity> {
+        condition,
+        since: Column::LeaseUntil,
+    };
+    interrupted
+        .list(db, limit, UNREADABLE, Authorization::try_from)
+        .await
 }
 
 impl TryFrom<Model> for Authorization {

@@ -85,6 +85,14 @@ pub struct DueDelivery {
     pub attempts: usize,
 }
 
+/// Deliveries that were leased together.
+#[derive(Debug, Default)]
+pub struct Leased {
+    pub due: Vec<DueDelivery>,
+    /// Whether others were leased with them that cannot be read, so that more may be due behind them.
+    pub has_unreadable: bool,
+}
+
 /// Leases deliveries that are due, the longest due first; nobody else gets them before `lease_until`.
 /// No endpoint gets more than `per_endpoint` of them, and `busy` endpoints, which have as many attempts
 /// under way as they may, get none.
@@ -96,7 +104,7 @@ pub async fn lease_for_worker(
     busy: &[EndpointId],
     per_endpoint: usize,
     limit: u64,
-) -> Result<Vec<DueDelivery>, StorageError> {
+) -> Result<Leased, StorageError> {
     let mut due = due(now);
     due.condition = due
         .condition
@@ -104,10 +112,15 @@ pub async fn lease_for_worker(
     let mut rows = due.lock(tx, limit).await?;
     rows.sort_unstable_by_key(|row| (row.next_attempt_at, row.id));
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Leased::default());
     }
+    let endpoints = read_endpoints(tx, &rows).await?;
     let mut taken: HashMap<Uuid, usize> = HashMap::new();
     rows.retain(|row| {
+        // All are put off of an endpoint that cannot be read, or they would be the longest due for ever.
+        if !endpoints.contains_key(&row.endpoint_id) {
+            return true;
+        }
         let taken = taken.entry(row.endpoint_id).or_default();
         *taken += 1;
         *taken <= per_endpoint
@@ -122,7 +135,12 @@ pub async fn lease_for_worker(
         .filter(Column::Id.is_in(filled(rows.iter().map(|row| row.id))))
         .exec(tx.connection())
         .await?;
-    attach(tx, rows).await
+    let count = rows.len();
+    let due = attach(tx, rows, &endpoints).await?;
+    Ok(Leased {
+        has_unreadable: due.len() < count,
+        due,
+    })
 }
 
 /// The endpoints to which nothing is sent. Asked for the open ones instead, SQLite would walk through all
@@ -136,8 +154,29 @@ fn closed_endpoints() -> SelectStatement {
         .to_owned()
 }
 
-/// Reads the events and endpoints of the leased rows, each once.
-async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageError> {
+/// The endpoints of the rows that can be read, each once.
+async fn read_endpoints(
+    tx: &Tx,
+    rows: &[Model],
+) -> Result<HashMap<Uuid, (Endpoint, Sealed)>, StorageError> {
+    let found = endpoint::Entity::find()
+        .filter(endpoint::Column::Id.is_in(filled(rows.iter().map(|row| row.endpoint_id))))
+        .all(tx.connection())
+        .await?;
+    let read = |row: endpoint::Model| {
+        let secret = Sealed(row.secret.clone());
+        Ok((row.id, (Endpoint::try_from(row)?, secret)))
+    };
+    let endpoints = readable(found, "an endpoint cannot be read", read);
+    Ok(endpoints.into_iter().collect())
+}
+
+/// Reads the events of the leased rows, each once.
+async fn attach(
+    tx: &Tx,
+    rows: Vec<Model>,
+    endpoints: &HashMap<Uuid, (Endpoint, Sealed)>,
+) -> Result<Vec<DueDelivery>, StorageError> {
     let payloads: HashMap<Uuid, Bytes> = outbox::Entity::find()
         .select_only()
         .column(outbox::Column::Id)
@@ -149,27 +188,18 @@ async fn attach(tx: &Tx, rows: Vec<Model>) -> Result<Vec<DueDelivery>, StorageEr
         .into_iter()
         .map(|(id, payload)| (id, Bytes::from(payload)))
         .collect();
-    let endpoints: HashMap<Uuid, endpoint::Model> = endpoint::Entity::find()
-        .filter(endpoint::Column::Id.is_in(filled(rows.iter().map(|row| row.endpoint_id))))
-        .all(tx.connection())
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row))
-        .collect();
     let read = |row: Model| {
         let id = DeliveryId::new(row.id);
         let corrupt = |what| StorageError::corrupt("deliveries", id, what);
-        let endpoint = endpoints
-            .get(&row.endpoint_id)
-            .ok_or_else(|| corrupt("no endpoint"))?
-            .clone();
+        let endpoint = endpoints.get(&row.endpoint_id);
+        let (endpoint, secret) = endpoint.ok_or_else(|| corrupt("no endpoint"))?;
         let payload = payloads.get(&row.event_id);
         Ok(DueDelivery {
             id,
             event: EventId::new(row.event_id),
             payload: payload.ok_or_else(|| corrupt("no event"))?.clone(),
-            secret: Sealed(endpoint.secret.clone()),
-            endpoint: Endpoint::try_from(endpoint)?,
+            endpoint: endpoint.clone(),
+            secret: secret.clone(),
             attempts: usize::try_from(row.attempts).map_err(|_| corrupt("attempts"))?,
         })
     };

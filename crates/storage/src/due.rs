@@ -40,10 +40,35 @@ impl<E: EntityTrait> Due<E> {
             .await?;
         Ok(rows)
     }
+
+    /// What can be read of the longest due, for work that needs no lease. A row that cannot be read stays where
+    /// it is, so that the others are looked for behind it.
+    pub(crate) async fn list<T>(
+        self,
+        db: &impl Executor,
+        limit: u64,
+        problem: &'static str,
+        read: impl Fn(E::Model) -> Result<T, StorageError>,
+    ) -> Result<Vec<T>, StorageError> {
+        let question = E::find()
+            .filter(self.condition)
+            .order_by_asc(self.since)
+            .limit(limit);
+        let mut offset = 0;
+        loop {
+            let rows = question.clone().offset(offset).all(db.connection()).await?;
+            let are_all = rows.is_empty();
+            let found = readable(rows, problem, &read);
+            if are_all || !found.is_empty() {
+                return Ok(found);
+            }
+            offset += limit;
+        }
+    }
 }
 
 /// What can be read of the rows. One that cannot must not hold up the others; it comes again when its lease is
-/// over, and `problem` is logged each time.
+/// over, if it has one, and `problem` is logged each time.
 pub(crate) fn readable<R, T>(
     rows: impl IntoIterator<Item = R>,
     problem: &'static str,

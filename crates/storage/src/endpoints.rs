@@ -68,7 +68,8 @@ pub async fn list(
         .collect()
 }
 
-/// The endpoints of the institutions of the events, oldest first, with their secrets.
+/// The endpoints of the institutions of the events, oldest first, with their secrets. Fails over one that cannot
+/// be read: without it, its institution's events would be taken as told to it.
 pub async fn list_for_worker(
     db: &impl Executor,
     events: &[EventId],

@@ -5,11 +5,13 @@ use domain::{
     AuthType, AuthorizationId, Disclosure, Grant, GrantId, InstitutionId, Platform, ProvenShop,
     ShopIdentity, ShopLabel, StoreId,
 };
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    QuerySelect, QueryTrait, Set,
 };
 
+use crate::due::Due;
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
 use crate::instant::{from_millis, to_millis};
@@ -18,6 +20,7 @@ use crate::online_tokens;
 use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::row::{authorization, hosted_link};
 use crate::sealing::Sealed;
+use crate::still::still;
 
 pub(crate) const LIVE: &str = "LIVE";
 const ENDED: &str = "ENDED";
@@ -88,7 +91,7 @@ pub async fn end(tx: &Tx, id: GrantId, ended_at: DateTime<Utc>) -> Result<(), St
     let update = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_still_live())
         .into_query();
     let stale = StorageError::stale("grants", id);
     tx.write_later(Write::one("grants", update, stale)).await?;
@@ -116,7 +119,7 @@ pub async fn find_credential(
 ) -> Result<Option<HeldCredential>, StorageError> {
     let row = Entity::find_by_id(id.uuid())
         .filter(Column::InstitutionId.eq(institution.uuid()))
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_still_live())
         .one(db.connection())
         .await?;
     let Some(row) = row else {
@@ -176,7 +179,7 @@ pub async fn find_live(
 ) -> Result<Option<Held>, StorageError> {
     let row = Entity::find_by_id(id.uuid())
         .filter(Column::InstitutionId.eq(institution.uuid()))
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_still_live())
         .one(db.connection())
         .await?;
     row.map(Held::try_from).transpose()
@@ -213,23 +216,26 @@ pub struct EndingGrant {
     pub ends_at: DateTime<Utc>,
 }
 
+/// What a worker says of a grant that it cannot read.
+const UNREADABLE: &str = "a grant's end cannot be told";
+
 /// Grants past their end that nobody is to renew.
 pub async fn list_expired_for_worker(
     db: &impl Executor,
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<EndingGrant>, StorageError> {
-    Entity::find()
-        .filter(is_word(Column::Status, LIVE))
-        .filter(Column::ExpiresAt.lte(to_millis(now)))
-        .filter(Column::NextRefreshAt.is_null())
-        .order_by_asc(Column::ExpiresAt)
-        .limit(limit)
-        .all(db.connection())
-        .await?
-        .into_iter()
-        .map(EndingGrant::try_from)
-        .collect()
+    let condition = Condition::all()
+        .add(is_word(Column::Status, LIVE))
+        .add(Column::ExpiresAt.lte(to_millis(now)))
+        .add(Column::NextRefreshAt.is_null());
+    let expired = Due::<Entity> {
+        condition,
+        since: Column::ExpiresAt,
+    };
+    expired
+        .list(db, limit, UNREADABLE, EndingGrant::try_from)
+        .await
 }
 
 /// Grants past their end that were to be renewed, and that nothing can renew any more; not those that
@@ -239,18 +245,18 @@ pub async fn list_unrenewable_for_worker(
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<EndingGrant>, StorageError> {
-    Entity::find()
-        .filter(is_word(Column::Status, LIVE))
-        .filter(Column::RefreshEndsAt.lte(to_millis(now)))
-        .filter(Column::ExpiresAt.lte(to_millis(now)))
-        .filter(Column::RefreshLeaseUntil.lte(to_millis(now)))
-        .order_by_asc(Column::RefreshEndsAt)
-        .limit(limit)
-        .all(db.connection())
-        .await?
-        .into_iter()
-        .map(EndingGrant::try_from)
-        .collect()
+    let condition = Condition::all()
+        .add(is_word(Column::Status, LIVE))
+        .add(Column::RefreshEndsAt.lte(to_millis(now)))
+        .add(Column::ExpiresAt.lte(to_millis(now)))
+        .add(Column::RefreshLeaseUntil.lte(to_millis(now)));
+    let unrenewable = Due::<Entity> {
+        condition,
+        since: Column::RefreshEndsAt,
+    };
+    unrenewable
+        .list(db, limit, UNREADABLE, EndingGrant::try_from)
+        .await
 }
 
 /// Grants of whose end the institution is to be told ahead.
@@ -259,16 +265,16 @@ pub async fn list_ending_for_worker(
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<EndingGrant>, StorageError> {
-    Entity::find()
-        .filter(is_word(Column::Status, LIVE))
-        .filter(Column::NoticeAt.lte(to_millis(now)))
-        .order_by_asc(Column::NoticeAt)
-        .limit(limit)
-        .all(db.connection())
-        .await?
-        .into_iter()
-        .map(EndingGrant::try_from)
-        .collect()
+    let condition = Condition::all()
+        .add(is_word(Column::Status, LIVE))
+        .add(Column::NoticeAt.lte(to_millis(now)));
+    let ending = Due::<Entity> {
+        condition,
+        since: Column::NoticeAt,
+    };
+    ending
+        .list(db, limit, UNREADABLE, EndingGrant::try_from)
+        .await
 }
 
 /// Takes the right to tell of a grant's end ahead, which is done once. `false` if that is done already, or
@@ -281,8 +287,8 @@ pub async fn take_notice(tx: &Tx, id: GrantId, now: DateTime<Utc>) -> Result<boo
     let touched = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::Status.eq(LIVE))
-        .filter(Column::NoticeAt.lte(to_millis(now)))
+        .filter(is_still_live())
+        .filter(still(Column::NoticeAt.lte(to_millis(now))))
         .exec(tx.connection())
         .await?
         .rows_affected;
@@ -301,8 +307,8 @@ pub async fn is_past_its_end(
         .add(Column::RefreshEndsAt.lte(now))
         .add(Column::RefreshLeaseUntil.lte(now));
     let row = Entity::find_by_id(id.uuid())
-        .filter(Column::Status.eq(LIVE))
-        .filter(Column::ExpiresAt.lte(now))
+        .filter(is_still_live())
+        .filter(still(Column::ExpiresAt.lte(now)))
         .filter(
             Condition::any()
                 .add(Column::NextRefreshAt.is_null())
@@ -312,6 +318,11 @@ pub async fn is_past_its_end(
         .one(tx.connection())
         .await?;
     Ok(row.is_some())
+}
+
+/// Of a grant that is named by its id.
+pub(crate) fn is_still_live() -> Expr {
+    still(Column::Status.eq(LIVE))
 }
 
 impl TryFrom<Model> for EndingGrant {

@@ -12,7 +12,7 @@ use crate::executor::{Executor, Tx};
 /// writer, takes no such lock.
 /// <https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-DEADLOCKS>
 ///
-/// The rows are found and locked once, before anything else of the statement: of a plain `IN`, PostgreSQL may
+/// The rows are found and locked once, before any of them is changed: of a plain `IN`, PostgreSQL may
 /// decide to do it again for each row that it compares with them.
 pub(crate) fn locked_in_order<E: EntityTrait>(
     tx: &Tx,

@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Que
 use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
-use crate::grants::LIVE;
+use crate::grants::{LIVE, is_still_live};
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
 use crate::news::News;
@@ -281,7 +281,7 @@ pub async fn begin_for_worker(
     let update = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(grant.uuid()))
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_still_live())
         .filter(Column::NextRefreshAt.is_null())
         .into_query();
     tx.write_later(Write::any("grants", update)).await
@@ -290,7 +290,7 @@ pub async fn begin_for_worker(
 fn held(lease: GrantLease) -> Condition {
     Condition::all()
         .add(Column::Id.eq(lease.grant.uuid()))
-        .add(Column::Status.eq(LIVE))
+        .add(is_still_live())
         .add(Column::RefreshLeaseId.eq(lease.owner.uuid()))
         .add(Column::RefreshFence.eq(lease.fence))
 }

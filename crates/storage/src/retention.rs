@@ -16,6 +16,7 @@ use crate::row::{
     idempotency_key, institution_key, launch, nonce, online_exchange, online_token, outbox,
     platform_event, pushed_code, revocation, store,
 };
+use crate::still::still;
 
 /// How many rows of a table went. Rows of other tables that went with them are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +219,9 @@ pub async fn delete_events_for_worker(
         (delivery::Entity, delivery::Column::EventId),
         (outbox::Entity, outbox::Column::Id),
     )
-    .and_where(delivery::Column::Status.eq(DeliveryStatus::Pending.code()))
+    .and_where(still(
+        delivery::Column::Status.eq(DeliveryStatus::Pending.code()),
+    ))
     .and_where(delivery::Column::EndpointId.in_subquery(taking))
     .to_owned();
     let ids: Vec<Uuid> = outbox::Entity::find()

@@ -19,7 +19,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Que
 use crate::due::{Due, readable};
 use crate::error::StorageError;
 use crate::executor::{Executor, Tx, Write};
-use crate::grants::LIVE;
+use crate::grants::{LIVE, is_still_live};
 use crate::instant::{from_millis, to_millis};
 use crate::literal::is_word;
 use crate::lock_order::locked_in_order;
@@ -28,7 +28,6 @@ use crate::row::grant::{ActiveModel, Column, Entity, Model};
 use crate::sealing::Sealed;
 use crate::shape::filled;
 use crate::shop_grants::{AuthorizedShop, of_shop};
-use crate::still::still;
 
 /// A grant whose scopes are to be read now, by whoever leased it.
 #[derive(Debug)]
@@ -137,7 +136,7 @@ pub async fn lease_one(
 ) -> Result<Option<ScopeReading>, StorageError> {
     let rows = Entity::find_by_id(grant.uuid())
         .filter(Column::InstitutionId.eq(institution.uuid()))
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_still_live())
         .filter(free(now))
         .lock_exclusive()
         .all(tx.connection())
@@ -188,7 +187,7 @@ pub async fn find_last(
 ) -> Result<Option<LastReading>, StorageError> {
     let row = Entity::find_by_id(grant.uuid())
         .filter(Column::InstitutionId.eq(institution.uuid()))
-        .filter(Column::Status.eq(LIVE))
+        .filter(is_still_live())
         .one(db.connection())
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -262,7 +261,7 @@ pub async fn hasten_for_worker(
     };
     let hastened = Entity::update_many()
         .set(due_at(now))
-        .filter(still(Column::Status.eq(LIVE)))
+        .filter(is_still_live())
         .filter(locked_in_order(tx, Entity, Column::Id, of_shop(wanted)))
         .exec(tx.connection())
         .await?;
@@ -281,7 +280,7 @@ pub async fn hasten_shop_for_worker(
         .add(Column::ShopIdentity.eq(shop.value()));
     let update = Entity::update_many()
         .set(due_at(now))
-        .filter(still(Column::Status.eq(LIVE)))
+        .filter(is_still_live())
         .filter(locked_in_order(tx, Entity, Column::Id, of_shop))
         .into_query();
     tx.write_later(Write::any("grants", update)).await
@@ -312,7 +311,7 @@ fn due_at(now: DateTime<Utc>) -> ActiveModel {
 fn held(turn: Turn) -> Condition {
     Condition::all()
         .add(Column::Id.eq(turn.grant.uuid()))
-        .add(Column::Status.eq(LIVE))
+        .add(is_still_live())
         .add(Column::ScopesFence.eq(turn.fence))
 }
 

@@ -1,4 +1,4 @@
-//! Conditions on rows that are found by something else.
+//! Conditions on rows that are found by their ids.
 
 use sea_orm::sea_query::{Expr, Func};
 

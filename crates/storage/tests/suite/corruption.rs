@@ -2,27 +2,30 @@
 
 use std::fmt;
 
-use domain::{AuthType, Platform, PlatformAppId};
+use domain::{AuthType, Authorization, Platform, PlatformAppId};
 use storage::deliveries::NewDelivery;
 use storage::platform_apps::PlatformApp;
 use storage::sealing::Place;
 use storage::stores::StoreFilter;
 use storage::{
-    Storage, StorageError, authorizations, clients, deliveries, endpoints, institutions, outbox,
-    platform_apps, stores,
+    Storage, StorageError, authorizations, clients, deliveries, endpoints, grants, institutions,
+    outbox, platform_apps, stores,
 };
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, execute};
 use crate::world::{
     ALPHA, append, at, attempt, attempt_id, begin, client, delivery_id, endpoint, endpoint_id,
-    event, event_id, hash, key, lease, link, place, sealed, settle_stores, store_id,
+    event, event_id, grant, grant_id, grant_secrets, hash, key, lease, link, place, sealed,
+    settle_stores, store_id,
 };
 
 on_both! {
     a_corrupt_row_is_named_by_table_and_id,
     a_corrupt_event_is_named_to_its_worker,
-    what_cannot_be_read_holds_up_no_other_work,
+    an_endpoint_that_cannot_be_read_holds_up_no_other,
+    an_attempt_that_cannot_be_read_holds_up_no_other,
+    a_grant_that_cannot_be_read_holds_up_no_other,
 }
 
 /// Beyond every instant that can be written down.
@@ -158,82 +161,130 @@ async fn a_corrupt_event_is_named_to_its_worker(database: &TestDatabase) {
     assert_eq!(leased, [event(2, ALPHA)]);
 }
 
-/// What it is leased for is put off with it, so that it comes again; the work of the others is done.
-async fn what_cannot_be_read_holds_up_no_other_work(database: &TestDatabase) {
-    let storage = database.open_migrated().await;
-    settle_stores(&storage).await;
-    begin(&storage, &attempt(1, AuthType::Key), key(1, "one")).await;
-    begin(&storage, &attempt(2, AuthType::Key), key(2, "two")).await;
-    append(&storage, &[event(1, ALPHA)]).await;
-    for number in [1, 2] {
-        let secret = sealed(Place::EndpointSecret(endpoint_id(number)), "whsec_1");
-        let delivery = NewDelivery {
-            id: delivery_id(number),
-            event: event_id(1),
-            endpoint: endpoint_id(number),
-            institution: ALPHA,
-            lease: None,
-        };
-        storage
-            .write(async |tx| {
-                endpoints::insert(tx, &endpoint(number, ALPHA), secret).await?;
-                deliveries::insert_for_worker(tx, &[delivery], at(0)).await
-            })
-            .await
-            .unwrap();
-    }
-    let first = if database.is_postgres() {
+/// The rows of number 1, of whichever table.
+fn first(database: &TestDatabase) -> &'static str {
+    if database.is_postgres() {
         "WHERE right(id::text, 1) = '1'"
     } else {
         "WHERE substr(hex(id), 32) = '1'"
+    }
+}
+
+/// What it was leased for comes again; meanwhile it is not in the way of what is due behind it.
+async fn an_endpoint_that_cannot_be_read_holds_up_no_other(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    append(&storage, &[1, 2, 3].map(|number| event(number, ALPHA))).await;
+    let deliveries = [(1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 1, 2)];
+    let deliveries = deliveries.map(|(number, of_event, to)| NewDelivery {
+        id: delivery_id(number),
+        event: event_id(of_event),
+        endpoint: endpoint_id(to),
+        institution: ALPHA,
+        lease: None,
+    });
+    storage
+        .write(async |tx| {
+            for number in [1, 2] {
+                let secret = sealed(Place::EndpointSecret(endpoint_id(number)), "whsec_1");
+                endpoints::insert(tx, &endpoint(number, ALPHA), secret).await?;
+            }
+            for (delivery, due) in deliveries.iter().zip([1, 2, 3, 4]) {
+                deliveries::insert_for_worker(tx, &[*delivery], at(due)).await?;
+            }
+            Ok::<_, StorageError>(())
+        })
+        .await
+        .unwrap();
+    let change = format!("endpoints SET event_types = '{{' {}", first(database));
+    corrupt(&storage, &change).await;
+    let lease_three = async || {
+        storage
+            .write(async |tx| {
+                deliveries::lease_for_worker(tx, at(9), lease(1), at(60), &[], 1, 3).await
+            })
+            .await
+            .unwrap()
     };
-
-    corrupt(
-        &storage,
-        &format!("endpoints SET event_types = '{{' {first}"),
-    )
-    .await;
-    let leased = storage
-        .write(async |tx| {
-            deliveries::lease_for_worker(tx, at(0), lease(1), at(60), &[], 8, 10).await
-        })
-        .await
-        .unwrap();
-    let ids: Vec<_> = leased.iter().map(|delivery| delivery.id).collect();
-    assert_eq!(ids, [delivery_id(2)]);
-    assert!(
-        !deliveries::has_due_for_worker(&storage, at(59))
+    // All three, though an endpoint that can be read would get one.
+    let leased = lease_three().await;
+    assert!(leased.due.is_empty() && leased.has_unreadable);
+    let leased = lease_three().await;
+    assert!(!leased.has_unreadable);
+    assert_eq!(leased.due.len(), 1);
+    assert_eq!(leased.due[0].id, delivery_id(4));
+    let has_due = async |now| {
+        deliveries::has_due_for_worker(&storage, at(now))
             .await
             .unwrap()
-    );
-    assert!(
-        deliveries::has_due_for_worker(&storage, at(60))
+    };
+    assert_eq!((has_due(59).await, has_due(60).await), (false, true));
+}
+
+async fn an_attempt_that_cannot_be_read_holds_up_no_other(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    begin(&storage, &attempt(1, AuthType::Key), key(1, "one")).await;
+    let second = Authorization {
+        deadline_at: at(601),
+        ..attempt(2, AuthType::Key)
+    };
+    begin(&storage, &second, key(2, "two")).await;
+    let change = format!("authorizations SET platform = 'EBAY' {}", first(database));
+    corrupt(&storage, &change).await;
+    // One at a time, as if there were as many unreadable ones as are looked at.
+    let overdue = authorizations::list_overdue_for_worker(&storage, at(700), 1).await;
+    assert_eq!(overdue.unwrap(), [second]);
+    let none = authorizations::list_overdue_for_worker(&storage, at(600), 1).await;
+    assert_eq!(none.unwrap(), []);
+
+    let lease_one = async || {
+        storage
+            .write(async |tx| {
+                let (now, until) = (at(600), at(660));
+                authorizations::lease_due_keys_for_worker(tx, now, lease(1), until, 1).await
+            })
             .await
             .unwrap()
-    );
-
-    corrupt(
-        &storage,
-        &format!("authorizations SET platform = 'EBAY' {first}"),
-    )
-    .await;
-    let overdue = authorizations::list_overdue_for_worker(&storage, at(600), 10).await;
-    assert_eq!(overdue.unwrap(), [attempt(2, AuthType::Key)]);
-    let leased = storage
-        .write(async |tx| {
-            authorizations::lease_due_keys_for_worker(tx, at(600), lease(1), at(660), 10).await
-        })
-        .await
-        .unwrap();
-    let ids: Vec<_> = leased.iter().map(|work| work.authorization.id).collect();
+    };
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.extend(lease_one().await.iter().map(|work| work.authorization.id));
+    }
     assert_eq!(ids, [attempt_id(2)]);
+    let has_due = async |now| {
+        authorizations::has_due_key_for_worker(&storage, at(now))
+            .await
+            .unwrap()
+    };
+    assert_eq!((has_due(659).await, has_due(660).await), (false, true));
 
     corrupt(&storage, "authorizations SET status = 'EXCHANGING'").await;
-    let interrupted = authorizations::list_interrupted_for_worker(&storage, at(660), 10).await;
+    let interrupted = authorizations::list_interrupted_for_worker(&storage, at(660), 1).await;
     let ids: Vec<_> = interrupted
         .unwrap()
         .iter()
         .map(|attempt| attempt.id)
         .collect();
     assert_eq!(ids, [attempt_id(2)]);
+}
+
+async fn a_grant_that_cannot_be_read_holds_up_no_other(database: &TestDatabase) {
+    let storage = database.open_migrated().await;
+    settle_stores(&storage).await;
+    for (number, state, end) in [(1, 1, 1001), (2, 2, 1002)] {
+        begin(&storage, &attempt(number, AuthType::Url), link(state)).await;
+        let mut grant = grant(number);
+        grant.expires_at = Some(at(end));
+        let secrets = grant_secrets(grant.id);
+        storage
+            .write(async |tx| grants::insert(tx, &grant, secrets).await)
+            .await
+            .unwrap();
+    }
+    let change = format!("grants SET platform = 'EBAY' {}", first(database));
+    corrupt(&storage, &change).await;
+    let expired = grants::list_expired_for_worker(&storage, at(2000), 1).await;
+    let ids: Vec<_> = expired.unwrap().iter().map(|ending| ending.grant).collect();
+    assert_eq!(ids, [grant_id(2)]);
 }

@@ -78,6 +78,7 @@ async fn lease_all(
         })
         .await
         .unwrap()
+        .due
 }
 
 fn numbers(due: &[DueDelivery]) -> Vec<u128> {
@@ -156,7 +157,7 @@ async fn workers_that_lease_at_once_share_nothing(database: &TestDatabase) {
                 })
                 .await
                 .unwrap();
-            numbers(&due)
+            numbers(&due.due)
         }
     })
     .await;
@@ -191,7 +192,7 @@ async fn an_endpoint_gets_no_more_at_once_than_it_may(database: &TestDatabase) {
             })
             .await
             .unwrap();
-        numbers(&due)
+        numbers(&due.due)
     };
     assert_eq!(lease_two(lease(1), &[]).await, [11, 12, 21, 22]);
     // What it did not get is not leased.

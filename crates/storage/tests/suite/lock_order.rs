@@ -10,8 +10,9 @@ use storage::sealing::Place;
 use storage::{Executor, Storage, StorageError, endpoints, outbox};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::database::{PATIENCE, TestDatabase, execute};
+use crate::database::{PATIENCE, TestDatabase, execute, number};
 use crate::world::{
     ALPHA, append, at, delivery_id, endpoint, endpoint_id, event, event_id, lease, place, sealed,
     settle,
@@ -101,6 +102,29 @@ async fn deliveries_of_an_endpoint_are_abandoned() {
     batch.others_are_free_until_the_end(waiting).await;
 }
 
+/// The list of rows is made before the wait, and their leases are looked at after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_lease_is_lost_meanwhile_is_left_alone() {
+    let mut batch = Batch::with_first_held("outbox").await;
+    let storage = batch.storage.clone();
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
+        let mark = storage.write(async |tx| {
+            outbox::mark_published_for_worker(tx, lease(1), &events(), at(1), at(60)).await
+        });
+        mark.await
+    });
+    batch.is_waited_for().await;
+    let other = Uuid::from_u128(2);
+    let take = format!("UPDATE outbox SET lease_id = '{other}' WHERE right(id::text, 12)::int = 1");
+    ask(&mut batch.holder, &take).await.unwrap();
+    ask(&mut batch.holder, "COMMIT").await.unwrap();
+    waiting.join_next().await.unwrap().unwrap().unwrap();
+    let marked = "SELECT SUM(right(id::text, 12)::int) FROM outbox WHERE published_at IS NOT NULL";
+    assert_eq!(number(&batch.storage, marked).await, 2 + 3);
+    batch.end().await;
+}
+
 /// Outside of one, nothing would stay locked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_that_locks_is_asked_in_a_transaction() {
@@ -160,6 +184,18 @@ impl Batch {
         mut self,
         mut waiting: JoinSet<Result<(), StorageError>>,
     ) {
+        let mut watcher = self.is_waited_for().await;
+        let others = lock(&mut watcher, self.table, "IN (2, 3)").await;
+        assert_eq!(others.expect("nobody holds them"), 2);
+
+        ask(&mut self.holder, "ROLLBACK").await.unwrap();
+        waiting.join_next().await.unwrap().unwrap().unwrap();
+        watcher.close().await.unwrap();
+        self.end().await;
+    }
+
+    /// Returns when somebody waits for the first row.
+    async fn is_waited_for(&self) -> PgConnection {
         let mut watcher = PgConnection::connect(self.database.url()).await.unwrap();
         let blocked = "SELECT 1 FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -167,12 +203,10 @@ impl Batch {
         while ask(&mut watcher, blocked).await.unwrap() == 0 {
             assert!(Instant::now() < deadline, "nobody waits for the row");
         }
-        let others = lock(&mut watcher, self.table, "IN (2, 3)").await;
-        assert_eq!(others.expect("nobody holds them"), 2);
+        watcher
+    }
 
-        ask(&mut self.holder, "ROLLBACK").await.unwrap();
-        waiting.join_next().await.unwrap().unwrap().unwrap();
-        watcher.close().await.unwrap();
+    async fn end(self) {
         self.holder.close().await.unwrap();
         drop(self.storage);
         self.database.delete().await;

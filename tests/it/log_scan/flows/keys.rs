@@ -1,6 +1,6 @@
 //! Keys that an institution hands over, and keys that its sellers hand in.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 use sandbox::{Dialect, Fault, KeyPermission, Rule, Step};
@@ -99,9 +99,10 @@ impl Play<'_> {
         let store = self.store("SHOPIFY", "https://pasted.myshopify.com").await;
         let page = self.key_page(&store).await;
         // The answers lead back to the link, so that only the key is looked for in them.
-        for pasted in [format!("{token}+{token}"), token.clone()] {
+        for (pasted, status) in [(format!("{token}+{token}"), 422), (token.clone(), 303)] {
             let form = format!("token={pasted}");
             let answer = self.send(&format!("{page}/key"), &form).await;
+            assert_eq!(answer.status, status, "{}", answer.text);
             assert!(!answer.text.contains(&token), "{}", answer.text);
         }
         self.is_authorized(&store).await;
@@ -135,7 +136,7 @@ impl Play<'_> {
         let http = self.installation.seller.http.clone();
         let back = format!("/v1/auth/woocommerce/return?success=1&user_id={state}");
         // In another browser, the key is thrown away; then the shop sends it once more.
-        for cookie in ["", cookie] {
+        for (cookie, status) in [("", 400), (cookie, 200)] {
             let push = http
                 .post(self.serve.url("/v1/auth/woocommerce/keys"))
                 .header(CONTENT_TYPE, "application/json")
@@ -144,6 +145,7 @@ impl Play<'_> {
             assert_eq!(told.status, 200, "{}", told.text);
             let back = http.get(self.serve.url(&back)).header(COOKIE, cookie);
             let shown = Answer::of(back.send().await.unwrap()).await;
+            assert_eq!(shown.status, status, "{}", shown.text);
             self.watch.hear(&shown);
         }
         self.is_authorized(&store).await;
@@ -157,7 +159,9 @@ impl Play<'_> {
             .answer(self.serve, "store/auth", &fields)
             .await;
         // That the links are hosted counts within a second.
+        let give_up = Instant::now() + Duration::from_secs(30);
         while answer.whole().1["code"] != 200 {
+            assert!(Instant::now() < give_up, "{}", answer.text);
             let_pass(Duration::from_millis(50)).await;
             answer = self
                 .institution
