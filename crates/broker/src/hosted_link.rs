@@ -99,9 +99,10 @@ pub enum Declined {
     Here,
 }
 
-/// A link that leads nowhere.
+/// A link, a launch or its confirmation that leads nowhere.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkRefused {
+    /// Not ours, not signed by its platform, or another browser's: whoever sent it learns nothing about which.
     #[error("unknown link")]
     Unknown,
     #[error(transparent)]

@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 use storage::launches::{self, LaunchedBy, NewLaunch, Offer};
 use storage::platform_apps::PlatformApp;
 use storage::shop_grants::{self, AuthorizedShop};
-use storage::{StorageError, Tx, clients, stores};
+use storage::{Tx, clients, stores};
 
 use crate::Broker;
 use crate::asker::Asker;
-use crate::complete_callback::CallbackRefused;
+use crate::hosted_link::LinkRefused;
 use crate::internal::Internal;
 use crate::secret_text::sha256;
 
@@ -83,33 +83,6 @@ pub struct LaunchOffer {
     pub store: String,
 }
 
-/// A launch, or its confirmation, that changes nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum LaunchRefused {
-    /// Not signed by its platform, or another browser's: whoever sent it learns nothing about which.
-    #[error("unknown link")]
-    Unknown,
-    #[error(transparent)]
-    Internal(#[from] Internal),
-}
-
-impl From<StorageError> for LaunchRefused {
-    fn from(error: StorageError) -> Self {
-        Self::Internal(error.into())
-    }
-}
-
-impl From<CallbackRefused> for LaunchRefused {
-    fn from(refused: CallbackRefused) -> Self {
-        match refused {
-            CallbackRefused::Unknown
-            | CallbackRefused::SeveralWait
-            | CallbackRefused::Unbound(_) => Self::Unknown,
-            CallbackRefused::Internal(internal) => Self::Internal(internal),
-        }
-    }
-}
-
 impl LaunchVisitor {
     /// For a launch that does not count any more. By then its address may have come from anywhere, so that nobody
     /// is greeted by name.
@@ -134,17 +107,17 @@ struct Waiting {
 impl Broker {
     /// Uses up the launch, and finds what waits for its shop. Nothing is bound by it: the attempt stays as it
     /// is until [`Broker::confirm_launch`].
-    pub async fn open_launch(&self, visit: LaunchVisit<'_>) -> Result<Opened, LaunchRefused> {
+    pub async fn open_launch(&self, visit: LaunchVisit<'_>) -> Result<Opened, LinkRefused> {
         let reader = adapter(visit.platform)
             .launch()
-            .ok_or(LaunchRefused::Unknown)?;
+            .ok_or(LinkRefused::Unknown)?;
         let app = self
             .find_app_of_path(visit.platform, visit.app)
             .await?
-            .ok_or(LaunchRefused::Unknown)?;
+            .ok_or(LinkRefused::Unknown)?;
         let launched = reader
             .read_launch(visit.raw_query, &self.open_app(&app)?)
-            .map_err(|_| LaunchRefused::Unknown)?;
+            .map_err(|_| LinkRefused::Unknown)?;
         let age = (self.now() - launched.signed_at).abs();
         let is_old = age.to_std().ok() > Some(self.options().freshness_of(visit.platform));
         if is_old {

@@ -85,9 +85,7 @@ pub use institutions::{
 pub use internal::Internal;
 pub use key_link::{HandedIn, KeyProblem, PastedKey, WantedKey};
 pub use key_push::{KeyPushRefused, ShopReturn};
-pub use launch::{
-    ConfirmLaunch, Continued, LaunchOffer, LaunchRefused, LaunchVisit, LaunchVisitor, Opened,
-};
+pub use launch::{ConfirmLaunch, Continued, LaunchOffer, LaunchVisit, LaunchVisitor, Opened};
 pub use list_events::{EventPage, ListEvents, ListEventsError};
 pub use list_platforms::PlatformListing;
 pub use list_stores::{ListStores, ListStoresError, StorePage};

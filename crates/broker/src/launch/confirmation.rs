@@ -8,10 +8,11 @@ use storage::platform_apps::PlatformApp;
 use storage::pushed_codes::{self, PushedCode};
 use storage::{Tx, authorizations, hosted_links, stores};
 
-use super::{LaunchRefused, LaunchVisitor};
+use super::LaunchVisitor;
 use crate::Broker;
 use crate::complete_callback::CLAIM_LIFE;
 use crate::finish_authorization::Attempt;
+use crate::hosted_link::LinkRefused;
 use crate::internal::Internal;
 use crate::outcome::Shown;
 use crate::secret_text::sha256;
@@ -58,7 +59,7 @@ impl Broker {
     ///
     /// The attempt gets a new state, which only this browser learns; the link that the institution was given
     /// is dead from here on. Were both alive, whoever had that link before could go on beside the seller.
-    pub async fn confirm_launch(&self, confirm: ConfirmLaunch) -> Result<Continued, LaunchRefused> {
+    pub async fn confirm_launch(&self, confirm: ConfirmLaunch) -> Result<Continued, LinkRefused> {
         let now = self.now();
         let state = self.random_token();
         let shown = Confirmation {
@@ -131,12 +132,12 @@ impl Broker {
 
     /// For a browser that was shown an offer which does not stand any more; nobody else learns that there was
     /// one.
-    async fn late_confirmation(&self, shown: Confirmation) -> Result<Continued, LaunchRefused> {
+    async fn late_confirmation(&self, shown: Confirmation) -> Result<Continued, LinkRefused> {
         let (db, platform) = (self.storage(), shown.platform);
         let found = launches::find_offered(db, shown.launch, platform, shown.cookie_hash).await?;
         let offered = found
             .filter(|offered| offered.token_hash.as_deref() == Some(&shown.token_hash))
-            .ok_or(LaunchRefused::Unknown)?;
+            .ok_or(LinkRefused::Unknown)?;
         // The second of two clicks must not hide what the first one does.
         if offered.is_confirmed {
             let (institution, id) = (offered.institution, offered.authorization);
@@ -160,14 +161,14 @@ impl Broker {
         platform: Platform,
         launch: LaunchId,
         cookie: &SecretString,
-    ) -> Result<(Shown, Option<String>), LaunchRefused> {
+    ) -> Result<(Shown, Option<String>), LinkRefused> {
         let cookie_hash = sha256(cookie.expose_secret());
         let found = launches::find_offered(self.storage(), launch, platform, cookie_hash).await?;
         let confirmed = found.filter(|launch| launch.is_confirmed);
-        let confirmed = confirmed.ok_or(LaunchRefused::Unknown)?;
+        let confirmed = confirmed.ok_or(LinkRefused::Unknown)?;
         let (institution, id) = (confirmed.institution, confirmed.authorization);
         let found = authorizations::find(self.storage(), institution, id).await?;
-        let attempt = Attempt::of(&found.ok_or(LaunchRefused::Unknown)?);
+        let attempt = Attempt::of(&found.ok_or(LinkRefused::Unknown)?);
         Ok((self.show(attempt).await?, confirmed.language))
     }
 

@@ -3,15 +3,13 @@
 use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use broker::{
-    ConfirmLaunch, Continued, Internal, LaunchOffer, LaunchRefused, LaunchVisit, LaunchVisitor,
-    Next, Opened,
-};
+use broker::{ConfirmLaunch, Continued, LaunchOffer, LaunchVisit, LaunchVisitor, Next, Opened};
 use domain::{LaunchId, Platform, PlatformAppId};
 use secrecy::ExposeSecret;
 use utoipa::ToSchema;
 
 use super::callback;
+use super::hosted_link::refuse;
 use crate::api_error::ApiError;
 use crate::convert::{about, system_error};
 use crate::extract::{Gateway, SentForm, Visitor};
@@ -145,7 +143,7 @@ pub(crate) async fn confirm(
         },
         Ok(Continued::Confirmed) => to_outcome(&gateway, platform, launch),
         Ok(Continued::Over(who)) => page::launch_over(&frame(&visitor, &who), &shown(&who)),
-        Err(refused) => refuse(&visitor, refused),
+        Err(refused) => refuse(&visitor, &refused),
     }
 }
 
@@ -197,7 +195,7 @@ pub(crate) async fn confirmed(
         Ok((outcome, language)) => {
             callback::respond(visitor.frame_from(language.as_deref()), &outcome)
         }
-        Err(refused) => refuse(&visitor, refused),
+        Err(refused) => refuse(&visitor, &refused),
     }
 }
 
@@ -220,7 +218,7 @@ async fn open(
         Ok(Opened::Connected(who)) => page::connected(&frame(visitor, &who), &shown(&who)),
         Ok(Opened::Over(who)) => page::launch_over(&frame(visitor, &who), &shown(&who)),
         Ok(Opened::NotTheirs(who)) => page::not_theirs(&frame(visitor, &who), &shown(&who)),
-        Err(refused) => refuse(visitor, refused),
+        Err(refused) => refuse(visitor, &refused),
     }
 }
 
@@ -294,16 +292,4 @@ fn show(
 fn cookie_name(gateway: &Gateway, launch: LaunchId) -> String {
     let prefix = if gateway.is_https() { "__Host-" } else { "" };
     format!("{prefix}{launch}")
-}
-
-fn refuse(visitor: &Visitor, refused: LaunchRefused) -> HttpResponse {
-    match refused {
-        LaunchRefused::Unknown => page::unknown_link(&visitor.frame()),
-        LaunchRefused::Internal(internal) => fail(visitor, &internal),
-    }
-}
-
-fn fail(visitor: &Visitor, internal: &Internal) -> HttpResponse {
-    system_error(internal);
-    page::failed(&visitor.frame())
 }

@@ -43,35 +43,50 @@ pub(super) struct Report {
     failed: u32,
 }
 
-/// Where a step happens.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heading {
-    pub(super) platform: &'static str,
-    pub(super) auth_type: &'static str,
+/// The steps that are taken on one platform in one way.
+pub(super) struct Section<'a> {
+    report: &'a mut Report,
+    platform: &'static str,
+    auth_type: &'static str,
 }
 
-impl Report {
+impl Section<'_> {
+    /// Prints a step and what came of it. Fails only when it cannot be printed.
     pub(super) fn step(
         &mut self,
-        heading: Heading,
         step: &str,
         outcome: Result<Seen, StepError>,
     ) -> Result<(), OutputError> {
-        self.steps += 1;
+        let Self {
+            report,
+            platform,
+            auth_type,
+        } = self;
+        report.steps += 1;
         let (mark, seen) = match outcome {
             Ok(seen) => ("ok", seen.to_string()),
             Err(error) => {
-                self.failed += 1;
+                report.failed += 1;
                 ("FAIL", in_one_line(&error))
             }
         };
-        let Heading {
-            platform,
-            auth_type,
-        } = heading;
         output::line(format_args!(
             "{mark:<4}  {platform:<11}  {auth_type}  {step:<35}  {seen}"
         ))
+    }
+}
+
+impl Report {
+    pub(super) fn section(
+        &mut self,
+        platform: &'static str,
+        auth_type: &'static str,
+    ) -> Section<'_> {
+        Section {
+            report: self,
+            platform,
+            auth_type,
+        }
     }
 
     pub(super) fn is_clean(&self) -> bool {

@@ -5,7 +5,7 @@ use domain::FailReason;
 use crate::demo::channels::Verdict;
 use crate::demo::hosted_scenario::HostedScenario;
 use crate::demo::key_scenario::{KeyPlatform, KeyScenario};
-use crate::demo::report::{Heading, Report};
+use crate::demo::report::Report;
 use crate::demo::stage::Stage;
 use crate::demo::url_scenario::{UrlPlatform, UrlScenario};
 use crate::output::OutputError;
@@ -48,12 +48,9 @@ pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), O
     for platform in [UrlPlatform::SHOPLINE, UrlPlatform::CAFE24] {
         play_week(stage, report, platform).await?;
     }
-    let heading = Heading {
-        platform: HostedScenario::CODE,
-        auth_type: "URL",
-    };
+    let mut section = report.section(HostedScenario::CODE, "URL");
     let week = HostedScenario::new(stage).week().await;
-    report.step(heading, "a week goes by", week)
+    section.step("a week goes by", week)
 }
 
 /// A grant is kept alive for a week, and then taken back on the platform.
@@ -62,19 +59,12 @@ async fn play_week(
     report: &mut Report,
     platform: UrlPlatform,
 ) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: platform.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(platform.code, "URL");
     let mut scenario = UrlScenario::new(stage, platform);
     let approved = scenario.approve().await;
-    report.step(heading, "a grant that lives on is made", approved)?;
-    report.step(heading, "a week goes by", scenario.week().await)?;
-    report.step(
-        heading,
-        "the seller takes it back there",
-        scenario.revoke().await,
-    )
+    section.step("a grant that lives on is made", approved)?;
+    section.step("a week goes by", scenario.week().await)?;
+    section.step("the seller takes it back there", scenario.revoke().await)
 }
 
 async fn play_url(
@@ -82,50 +72,24 @@ async fn play_url(
     report: &mut Report,
     platform: UrlPlatform,
 ) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: platform.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(platform.code, "URL");
     let mut scenario = UrlScenario::new(stage, platform);
-    report.step(heading, "the seller approves", scenario.approve().await)?;
-    report.step(heading, "the seller denies", scenario.deny().await)?;
-    report.step(
-        heading,
-        "another shop consents",
-        scenario.wrong_shop().await,
-    )?;
-    report.step(
-        heading,
-        "a scope is not granted",
-        scenario.fewer_scopes().await,
-    )?;
-    report.step(
-        heading,
-        "the link is superseded",
-        scenario.supersede().await,
-    )?;
-    report.step(
-        heading,
-        "the callback comes again",
-        scenario.repeat_callback().await,
-    )?;
-    report.step(
-        heading,
+    section.step("the seller approves", scenario.approve().await)?;
+    section.step("the seller denies", scenario.deny().await)?;
+    section.step("another shop consents", scenario.wrong_shop().await)?;
+    section.step("a scope is not granted", scenario.fewer_scopes().await)?;
+    section.step("the link is superseded", scenario.supersede().await)?;
+    section.step("the callback comes again", scenario.repeat_callback().await)?;
+    section.step(
         "the store is authorized already",
         scenario.authorize_again().await,
     )?;
-    report.step(
-        heading,
-        "its access token is fetched",
-        scenario.credential().await,
-    )?;
-    report.step(
-        heading,
+    section.step("its access token is fetched", scenario.credential().await)?;
+    section.step(
         "a second store with the same shop",
         scenario.second_store().await,
     )?;
-    report.step(
-        heading,
+    section.step(
         "the same shop at another's store",
         scenario.another_s_store().await,
     )
@@ -133,17 +97,14 @@ async fn play_url(
 
 /// Where the institution's links lead to our own page, which is how the guided demo begins.
 async fn play_by_our_page(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: UrlPlatform::SHOPLINE.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(UrlPlatform::SHOPLINE.code, "URL");
     let mut scenario = UrlScenario::new(stage, UrlPlatform::SHOPLINE);
     let followed = scenario.by_our_page().await;
-    report.step(heading, "a hosted link is followed", followed)?;
+    section.step("a hosted link is followed", followed)?;
     let forwarded = scenario.forwarded().await;
-    report.step(heading, "its address is sent to another", forwarded)?;
+    section.step("its address is sent to another", forwarded)?;
     let declined = scenario.declined_on_our_page().await;
-    report.step(heading, "a hosted link is declined", declined)
+    section.step("a hosted link is declined", declined)
 }
 
 /// What the platform begins: the later step is about the store that the first one authorizes.
@@ -152,10 +113,7 @@ async fn play_initiated(
     report: &mut Report,
     platform: UrlPlatform,
 ) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: platform.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(platform.code, "URL");
     let mut scenario = UrlScenario::new(stage, platform);
     let (launch, uninstall) = match scenario.launch().await {
         Ok((seen, launched)) => (Ok(seen), scenario.uninstall(launched).await),
@@ -164,17 +122,14 @@ async fn play_initiated(
             (Err(error), Err(nothing.into()))
         }
     };
-    report.step(heading, "the app is opened on the platform", launch)?;
-    report.step(heading, "the app is removed there", uninstall)
+    section.step("the app is opened on the platform", launch)?;
+    section.step("the app is removed there", uninstall)
 }
 
 /// Sessions and codes of an app inside of the platform's pages: the second step is about the store that the
 /// first one authorizes.
 async fn play_embedded(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: UrlPlatform::GENSTORE.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(UrlPlatform::GENSTORE.code, "URL");
     let mut scenario = UrlScenario::new(stage, UrlPlatform::GENSTORE);
     let (offline, online) = match scenario.offline_session().await {
         Ok((seen, embedded)) => (Ok(seen), scenario.online_session(&embedded).await),
@@ -183,10 +138,9 @@ async fn play_embedded(stage: &mut Stage, report: &mut Report) -> Result<(), Out
             (Err(error), Err(nothing.into()))
         }
     };
-    report.step(heading, "a session authorizes the store", offline)?;
-    report.step(heading, "a session's user gets a token", online)?;
-    report.step(
-        heading,
+    section.step("a session authorizes the store", offline)?;
+    section.step("a session's user gets a token", online)?;
+    section.step(
         "a code is pushed and confirmed",
         scenario.pushed_code().await,
     )
@@ -194,96 +148,65 @@ async fn play_embedded(stage: &mut Stage, report: &mut Report) -> Result<(), Out
 
 /// A grant loses a scope and gets it back; in the end it is given up.
 async fn play_upkeep(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    let heading = |platform: UrlPlatform| Heading {
-        platform: platform.code,
-        auth_type: "URL",
-    };
-    let genstore = heading(UrlPlatform::GENSTORE);
+    let mut section = report.section(UrlPlatform::GENSTORE.code, "URL");
     let mut scenario = UrlScenario::new(stage, UrlPlatform::GENSTORE);
     let approved = scenario.approve().await;
-    report.step(genstore, "a grant with all scopes is made", approved)?;
-    report.step(genstore, "a scope is taken away", scenario.narrow().await)?;
-    report.step(
-        genstore,
-        "the ready link is followed",
-        scenario.mend().await,
-    )?;
+    section.step("a grant with all scopes is made", approved)?;
+    section.step("a scope is taken away", scenario.narrow().await)?;
+    section.step("the ready link is followed", scenario.mend().await)?;
     let uninstalled = scenario.unbind("uninstalled").await;
-    report.step(genstore, "the store is unbound", uninstalled)?;
-    let cafe24 = heading(UrlPlatform::CAFE24);
+    section.step("the store is unbound", uninstalled)?;
+    let mut section = report.section(UrlPlatform::CAFE24.code, "URL");
     let mut scenario = UrlScenario::new(stage, UrlPlatform::CAFE24);
     let approved = scenario.approve().await;
-    report.step(cafe24, "a grant to be given up is made", approved)?;
+    section.step("a grant to be given up is made", approved)?;
     let revoked = scenario.unbind("token revoked").await;
-    report.step(cafe24, "the store is unbound", revoked)
+    section.step("the store is unbound", revoked)
 }
 
 /// Of the people of a mall only the chief may connect it; that is who opened the app before. A mall has the app
 /// for a time.
 async fn play_mall(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: UrlPlatform::CAFE24.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(UrlPlatform::CAFE24.code, "URL");
     let mut scenario = UrlScenario::new(stage, UrlPlatform::CAFE24);
     for (title, user_type) in [
         ("a sub-operator opens the app", "A"),
         ("a supplier opens the app", "S"),
     ] {
-        report.step(heading, title, scenario.not_the_chief(user_type).await)?;
+        section.step(title, scenario.not_the_chief(user_type).await)?;
     }
     let approved = scenario.approve().await;
-    report.step(heading, "a grant for a time is made", approved)?;
-    report.step(heading, "the mall's time is over", scenario.expired().await)
+    section.step("a grant for a time is made", approved)?;
+    section.step("the mall's time is over", scenario.expired().await)
 }
 
 /// By a link to a page of ours, which says who asks for what before the platform does.
 async fn play_hosted(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: HostedScenario::CODE,
-        auth_type: "URL",
-    };
+    let mut section = report.section(HostedScenario::CODE, "URL");
     let mut scenario = HostedScenario::new(stage);
     for (title, choice) in [
         ("every resource is granted", "all"),
         ("some resources are granted", "list"),
         ("no resource is granted", "none"),
     ] {
-        report.step(heading, title, scenario.granted(choice).await)?;
+        section.step(title, scenario.granted(choice).await)?;
     }
-    report.step(
-        heading,
-        "no state comes back",
-        scenario.without_state().await,
-    )?;
-    report.step(
-        heading,
-        "another browser finishes",
-        scenario.forwarded().await,
-    )?;
-    report.step(
-        heading,
+    section.step("no state comes back", scenario.without_state().await)?;
+    section.step("another browser finishes", scenario.forwarded().await)?;
+    section.step(
         "another merchant consents",
         scenario.another_merchant().await,
     )?;
-    report.step(
-        heading,
-        "the seller declines on the page",
-        scenario.declined().await,
-    )
+    section.step("the seller declines on the page", scenario.declined().await)
 }
 
 /// SHOPLINE's two sites speak alike, and one shop is one shop on both.
 async fn play_both_sites(stage: &mut Stage, report: &mut Report) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: UrlPlatform::SHOPLINE_EU.code,
-        auth_type: "URL",
-    };
+    let mut section = report.section(UrlPlatform::SHOPLINE_EU.code, "URL");
     let mut scenario = UrlScenario::new(stage, UrlPlatform::SHOPLINE_EU);
-    report.step(heading, "the seller approves", scenario.approve().await)?;
+    section.step("the seller approves", scenario.approve().await)?;
     scenario.turn_to(UrlPlatform::SHOPLINE);
-    report.step(
-        heading,
+    section.step(
         "the same shop on the other site",
         scenario.second_store().await,
     )
@@ -294,46 +217,30 @@ async fn play_key(
     report: &mut Report,
     platform: KeyPlatform,
 ) -> Result<(), OutputError> {
-    let heading = Heading {
-        platform: platform.code,
-        auth_type: "KEY",
-    };
+    let mut section = report.section(platform.code, "KEY");
     let mut scenario = KeyScenario::new(stage, platform);
-    report.step(heading, "the key is right", scenario.right_key().await)?;
-    report.step(heading, "the key is wrong", scenario.wrong_key().await)?;
-    report.step(heading, "the key may not read", scenario.weak_key().await)?;
-    report.step(
-        heading,
-        "the seller pastes the key",
-        scenario.pasted().await,
-    )?;
-    if !platform.names_its_shop {
-        report.step(heading, "the shop pushes the key", scenario.pushed().await)?;
-    }
+    section.step("the key is right", scenario.right_key().await)?;
+    section.step("the key is wrong", scenario.wrong_key().await)?;
+    section.step("the key may not read", scenario.weak_key().await)?;
+    section.step("the seller pastes the key", scenario.pasted().await)?;
     if platform.names_its_shop {
-        report.step(
-            heading,
-            "the key is another shop's",
-            scenario.wrong_shop().await,
-        )?;
+        section.step("the key is another shop's", scenario.wrong_shop().await)?;
+    } else {
+        section.step("the shop pushes the key", scenario.pushed().await)?;
     }
-    report.step(
-        heading,
+    section.step(
         "the platform is down, then up",
         scenario.down_then_up().await,
     )?;
-    report.step(
-        heading,
+    section.step(
         "the store is authorized already",
         scenario.authorize_again().await,
     )?;
-    report.step(
-        heading,
+    section.step(
         "a second store with the same key",
         scenario.second_store().await,
     )?;
-    report.step(
-        heading,
+    section.step(
         "the same key at another's store",
         scenario.another_s_store().await,
     )
